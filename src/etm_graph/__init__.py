@@ -1,0 +1,1 @@
+"""etm-graph: enterprise sales-territory management as a GraphQL API."""

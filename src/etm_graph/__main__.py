@@ -1,0 +1,5 @@
+"""`python -m etm_graph` is `etm-graph`."""
+
+from etm_graph.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Who may do what: policy snapshots, memoised decisions, list filters, grants, audit."""

@@ -1,0 +1,52 @@
+"""Tables of grants and of the audit."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field
+
+from etm_graph.db.base import BigInt, Bytewise, Json, Table, Timestamp, core_table, identity
+
+
+class RoleGrantRow(Table, table=True):
+    """A role of a user on the organisation, a model or a subtree."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (CheckConstraint(text("path LIKE '/%' AND path LIKE '%/'"), name="path_delimited"),)
+
+    id: int = identity()
+    user_id: int = Field(foreign_key="app_user.id", ondelete="CASCADE", sa_type=BigInt, index=True)
+    role: str
+    model_id: int | None = Field(
+        default=None, foreign_key="territory_model.id", ondelete="CASCADE", sa_type=BigInt, index=True
+    )
+    path: str = Field(default="/", sa_type=Bytewise)
+    granted_by: int | None = Field(default=None, sa_type=BigInt)
+    granted_at: datetime = Field(sa_type=Timestamp)
+    expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class AuditRow(Table, table=True):
+    """One act that changed something, or was refused."""
+
+    __tablename__ = "audit_entry"
+
+    id: int = identity()
+    at: datetime = Field(sa_type=Timestamp, index=True)
+    user_id: int = Field(sa_type=BigInt, index=True)
+    method: str
+    act: str
+    allowed: bool
+    code: str | None = None
+    change_set: str | None = None
+    streams: list[int] = Field(sa_type=ARRAY(BigInt))
+    roles: list[str] = Field(sa_type=ARRAY(Text))
+    policy_version: str
+    request_id: str | None = None
+    details: dict[str, Any] = Field(sa_type=Json)
+
+
+role_grant = core_table(RoleGrantRow)
+audit_entry = core_table(AuditRow)

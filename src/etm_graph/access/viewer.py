@@ -1,0 +1,71 @@
+"""A viewer: who acts, under which policy, at what moment. What queries and use cases ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement
+
+from etm_graph.access.decisions import Access
+from etm_graph.access.filters import visible
+from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
+from etm_graph.identity.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """One principal at one moment under one policy."""
+
+    access: Access
+    principal: Principal
+    now: datetime
+
+    def may(
+        self,
+        act: Act,
+        kind: Kind,
+        *,
+        state: StateGroup | None = None,
+        model_id: int | None = None,
+        path: str = ORGANISATION_PATH,
+        own: bool = False,
+    ) -> bool:
+        """Whether the act is allowed on such an object; `state` None means an object outside models."""
+        return self.access.allows(
+            self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now
+        )
+
+    def require(
+        self,
+        act: Act,
+        kind: Kind,
+        *,
+        state: StateGroup | None = None,
+        model_id: int | None = None,
+        path: str = ORGANISATION_PATH,
+        own: bool = False,
+    ) -> None:
+        """Pass when `may`; raise `Forbidden` with what is missing otherwise."""
+        self.access.require(self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now)
+
+    def sees(
+        self,
+        kind: Kind,
+        act: Act = Act.READ,
+        *,
+        state: ColumnElement[str],
+        model_id: ColumnElement[int],
+        path: ColumnElement[str] | None = None,
+        owner: ColumnElement[int] | None = None,
+    ) -> ColumnElement[bool]:
+        """The condition that keeps the rows on which the act is allowed."""
+        return visible(
+            self.access,
+            self.principal,
+            kind,
+            act,
+            now=self.now,
+            state=state,
+            model_id=model_id,
+            path=path,
+            owner=owner,
+        )

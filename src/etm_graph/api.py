@@ -1,0 +1,78 @@
+"""The GraphQL schema: which features make it up."""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types import Info
+
+from etm_graph.features.crm.schema.types import load_users
+from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
+from etm_graph.features.models.schema.types import load_models, load_types
+from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
+from etm_graph.features.rules.schema.types import load_rules
+from etm_graph.features.territories.schema.roots import TerritoryMutation, TerritoryQuery
+from etm_graph.features.territories.schema.types import load_memberships, load_territories
+from etm_graph.graphql.context import BatchFunction, Context
+from etm_graph.graphql.execution import limiters
+from etm_graph.graphql.ids import Node
+from etm_graph.graphql.nodes import load_nodes
+from etm_graph.graphql.scalars import SCALARS
+from etm_graph.settings import Settings
+
+LOADERS: dict[str, BatchFunction] = {
+    "TerritoryModel": load_models,
+    "TerritoryType": load_types,
+    "Territory": load_territories,
+    "TerritoryMembership": load_memberships,
+    "AssignmentRule": load_rules,
+    "User": load_users,
+}
+"""How the objects behind global ids are fetched, by type name."""
+
+
+@strawberry.type
+class NodeQuery:
+    """Relay's root fields."""
+
+    @strawberry.field(description="One object by its global id; null when there is none that you may read.")
+    async def node(
+        self, info: Info[Context, None], id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+    ) -> Node | None:
+        """One object."""
+        return (await load_nodes(LOADERS, [id], info.context))[0]
+
+    @strawberry.field(description="Objects by their global ids, in that order; null for those that you may not read.")
+    async def nodes(
+        self,
+        info: Info[Context, None],
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their global ids, at most 200.")],
+    ) -> list[Node | None]:
+        """Several objects."""
+        return await load_nodes(LOADERS, ids, info.context)
+
+
+Query = merge_types("Query", (NodeQuery, ModelQuery, TerritoryQuery, RuleQuery))
+Mutation = merge_types("Mutation", (ModelMutation, TerritoryMutation, RuleMutation))
+Subscription = merge_types("Subscription", (ModelSubscription,))
+
+
+def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=extensions,
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
+    )
+
+
+def make_schema(settings: Settings) -> strawberry.Schema:
+    """The executable schema under these limits."""
+    return _build(limiters(settings), sort=False)
+
+
+def print_schema() -> str:
+    """The text of schema.graphql, sorted. A sorted schema is not executed: Strawberry cannot resolve unions in one."""
+    return _build([], sort=True).as_str() + "\n"

@@ -1,0 +1,143 @@
+"""The ASGI application: what a process is made of, its routes, its start and its stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from etm_graph import wiring
+from etm_graph.access.decisions import Access
+from etm_graph.access.snapshot import default_policy_folder
+from etm_graph.api import make_schema
+from etm_graph.db.sessions import Database, open_database
+from etm_graph.events.feed import Feed
+from etm_graph.events.hints import Hints
+from etm_graph.events.unit_of_work import Writer
+from etm_graph.graphql.context import Services
+from etm_graph.graphql.execution import Executor
+from etm_graph.identity.authenticate import Authenticator
+from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
+from etm_graph.settings import Mode, Settings
+from etm_graph.transport.gateway import Gateway
+from etm_graph.transport.http import HttpEndpoint
+from etm_graph.transport.observing import Metrics, ObserveRequests
+from etm_graph.transport.socket import SocketEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts of one running process."""
+
+    settings: Settings
+    database: Database
+    access: Access
+    authenticator: Authenticator
+    writer: Writer
+    feed: Feed
+    hints: Hints
+    services: Services
+
+    async def start(self) -> None:
+        """Begin to listen for hints and to poll."""
+        await self.hints.start()
+        await self.feed.start()
+
+    async def stop(self) -> None:
+        """Stop everything and close the database."""
+        await self.feed.stop()
+        await self.hints.stop()
+        await self.database.close()
+
+
+def token_config(settings: Settings, dev_secret: str | None) -> TokenConfig:
+    """Which tokens are believed: the configured issuer's, or development ones."""
+    if settings.mode is Mode.DEVELOPMENT:
+        return TokenConfig(DEV_ISSUER, settings.jwt_audience, secret=dev_secret)
+    key = None if settings.jwt_public_key is None else settings.jwt_public_key.get_secret_value()
+    return TokenConfig(
+        str(settings.jwt_issuer), settings.jwt_audience, public_key=key, jwks_url=settings.jwt_jwks_url
+    )
+
+
+def make_process(settings: Settings, database_url: str, dev_secret: str | None) -> Process:
+    """Put a process together; nothing runs yet."""
+    database = open_database(
+        database_url,
+        pool=settings.database_pool,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        lock_timeout_ms=settings.lock_timeout_ms,
+    )
+    access = Access(settings.policy_dir or default_policy_folder())
+    authenticator = Authenticator(TokenVerifier(token_config(settings, dev_secret)), wiring.DIRECTORY, database.read)
+    feed = Feed(database, poll_s=settings.head_poll_s)
+    hints = Hints(database.url, feed.hint)
+    writer = Writer(database, access, wiring.REACTIONS, hints.send)
+    services = Services(settings, database, access, writer, feed, authenticator.refresh)
+    return Process(settings, database, access, authenticator, writer, feed, hints, services)
+
+
+def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "ok", "policy": process.access.snapshot.version})
+
+    async def readyz(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(2), process.database.read() as session:
+                await session.scalar(text("SELECT 1"))
+        except (OSError, SQLAlchemyError, TimeoutError):
+            return JSONResponse({"status": "no database"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    async def exposition(request: Request) -> Response:
+        body, media_type = metrics.render(sockets.open_sockets, process.feed.followed)
+        return PlainTextResponse(body, media_type=media_type)
+
+    async def root(request: Request) -> Response:
+        return RedirectResponse("/graphql")
+
+    return [
+        Route("/", root),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", exposition),
+    ]
+
+
+def make_app(settings: Settings, database_url: str, dev_secret: str | None = None) -> Starlette:
+    """The application of one process on a migrated database.
+
+    dev_secret: key of development tokens; needed unless an issuer is configured.
+    """
+    process = make_process(settings, database_url, dev_secret)
+    executor = Executor(make_schema(settings), settings)
+    gateway = Gateway(
+        process.services, executor, process.authenticator.authenticate, ide=settings.mode is Mode.DEVELOPMENT
+    )
+    sockets, metrics = SocketEndpoint(gateway), Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await process.start()
+        yield
+        await process.stop()
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", HttpEndpoint(gateway).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            WebSocketRoute("/graphql", sockets.serve),
+            *_health(process, sockets, metrics),
+        ],
+        middleware=[Middleware(ObserveRequests, metrics=metrics)],
+        lifespan=lifespan,
+    )
+    app.state.process = process
+    app.state.sockets = sockets
+    return app

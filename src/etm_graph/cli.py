@@ -1,0 +1,50 @@
+"""The command line: arguments only; every command calls what does the work."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from etm_graph import serving
+from etm_graph.api import print_schema
+from etm_graph.settings import Settings
+
+main = typer.Typer(no_args_is_help=True, add_completion=False, help="Enterprise sales-territory management.")
+console = Console()
+
+
+@main.command()
+def serve(
+    demo: Annotated[bool, typer.Option(help="Load the demo company when the database is new.")] = False,
+) -> None:
+    """Start PostgreSQL when it is the embedded one, migrate, and serve HTTP and WebSocket."""
+    serving.serve(Settings(), console, with_demo=demo)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    settings = Settings()
+    asyncio.run(serving.prepare(settings, serving.database_url(settings)))
+    console.print("The database is up to date.")
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(print_schema(), nl=False)
+
+
+@main.command()
+def token(
+    user: Annotated[str, typer.Option(help="User name to sign in as.")],
+    hours: Annotated[float, typer.Option(help="How long the token is good.", min=0.01, max=24)] = 12,
+) -> None:
+    """Print a bearer token of a user, for a development server."""
+    try:
+        typer.echo(serving.development_token(Settings(), user, timedelta(hours=hours)))
+    except ValueError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error

@@ -1,0 +1,1 @@
+"""The database: engine, sessions that read or write, base table, embedded server, migrations."""

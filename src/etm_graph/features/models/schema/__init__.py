@@ -1,0 +1,1 @@
+"""The GraphQL of territory models, territory types and the change feed."""

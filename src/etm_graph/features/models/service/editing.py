@@ -1,0 +1,145 @@
+"""What every edit inside a model begins and ends with: the lock, the state, the right, the version, the change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, select, update
+
+from etm_graph.access.viewer import Viewer
+from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.edits import merge_edit
+from etm_graph.core.errors import Conflict, NotFound, WrongState
+from etm_graph.core.lifecycle import GROUP_OF, ModelState, require_transition
+from etm_graph.events.log import read_changes_since
+from etm_graph.events.unit_of_work import UnitOfWork
+from etm_graph.features.models.tables import territory_model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHead:
+    """A locked model: nobody else writes to it until the transaction ends."""
+
+    id: int
+    developer_name: str
+    name: str
+    state: ModelState
+    created_by: int | None
+    cloned_from_id: int | None
+    base_structure_head: int | None
+    version: int
+
+    @property
+    def group(self) -> StateGroup:
+        """The group of its state, as policies see it."""
+        return GROUP_OF[self.state]
+
+
+def viewer_of(work: UnitOfWork) -> Viewer:
+    """Who acts in a unit of work."""
+    return Viewer(work.access, work.principal, work.now)
+
+
+async def lock_model(work: UnitOfWork, model_id: int) -> ModelHead:
+    """Take the model's turn and read its current state. Raises `NotFound` when it is absent or not readable."""
+    await work.lock_stream(model_id)
+    columns = territory_model.c
+    row = await work.session.row(
+        select(
+            columns.id,
+            columns.developer_name,
+            columns.name,
+            columns.state,
+            columns.created_by,
+            columns.cloned_from_id,
+            columns.base_structure_head,
+            columns.version,
+        ).where(columns.id == model_id)
+    )
+    if row is None:
+        raise NotFound("There is no such model.")
+    model = ModelHead(row.id, row.developer_name, row.name, ModelState(row.state), *row[4:])
+    own = model.created_by == work.principal.user_id
+    if not viewer_of(work).may(Act.READ, Kind.MODEL, state=model.group, model_id=model.id, own=own):
+        raise NotFound("There is no such model.")
+    return model
+
+
+def require_planning(model: ModelHead) -> None:
+    """Pass for a draft; raise `WrongState` otherwise (docs/domain.md, "Model states")."""
+    if model.state is not ModelState.PLANNING:
+        raise WrongState(
+            f"{model.name} is {model.state}; its structure can be edited only in PLANNING. Clone it and edit the clone."
+        )
+
+
+def authorise(
+    work: UnitOfWork, model: ModelHead, act: Act, kind: Kind, path: str = ORGANISATION_PATH, *, own: bool = False
+) -> None:
+    """Pass when the principal may do this in the locked model as it is now; raise `Forbidden` otherwise."""
+    viewer_of(work).require(act, kind, state=model.group, model_id=model.id, path=path, own=own)
+
+
+def require_same_version(what: str, version: int, expected_version: int) -> None:
+    """For entities outside streams: pass when nobody changed it since; raise `Conflict` otherwise."""
+    if version != expected_version:
+        raise Conflict(
+            f"{what} was changed since version {expected_version}; it is at {version} now, read it again.",
+            field=["expectedVersion"],
+        )
+
+
+async def apply_edit(
+    work: UnitOfWork,
+    stream_id: int,
+    table: Table,
+    draft: ChangeDraft,
+    current: Mapping[str, Any],
+    wanted: Mapping[str, object],
+    expected_version: int,
+) -> bool:
+    """Merge, write and record an edit of one entity; False when nothing changes.
+
+    draft: says what the change is about; its before and after are filled in. current: the entity's row.
+    Raises `Conflict` (core/edits.py).
+    """
+    later = []
+    if current["version"] > expected_version:
+        later = list(
+            await read_changes_since(work.session, stream_id, draft.entity_type, draft.entity_id, expected_version)
+        )
+    edit = merge_edit(current, wanted, version=current["version"], expected_version=expected_version, later=later)
+    if edit.is_empty:
+        return False
+    recorded = ChangeDraft(
+        draft.entity_type, draft.kind, draft.entity_id, draft.key, draft.path, dict(edit.before), dict(edit.after)
+    )
+    seq = work.record(stream_id, recorded)
+    await work.session.execute(
+        update(table).where(table.c.id == draft.entity_id).values(**dict(edit.after), version=seq)
+    )
+    return True
+
+
+async def change_state(
+    work: UnitOfWork, model: ModelHead, wanted: ModelState, *, reason: str | None = None, **stamps: object
+) -> None:
+    """Bring a locked model into another state, with the columns that the transition stamps. Raises `WrongState`."""
+    require_transition(model.state, wanted)
+    seq = work.record(
+        model.id,
+        ChangeDraft(
+            EntityType.MODEL,
+            ChangeKind.STATE_CHANGED,
+            model.id,
+            model.developer_name,
+            before={"state": model.state.value},
+            after={"state": wanted.value, "state_reason": reason},
+        ),
+    )
+    await work.session.execute(
+        update(territory_model)
+        .where(territory_model.c.id == model.id)
+        .values(state=wanted.value, state_reason=reason, version=seq, **stamps)
+    )

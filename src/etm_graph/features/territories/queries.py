@@ -1,0 +1,213 @@
+"""Reading territories and their members."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+
+from etm_graph.access.viewer import Viewer
+from etm_graph.core.access import Kind
+from etm_graph.core.hierarchy import subtree_end
+from etm_graph.db.paging import Order, Page, apply_page
+from etm_graph.db.sessions import ReadSession
+from etm_graph.features.models import queries as models
+from etm_graph.features.territories.tables import territory, territory_membership
+
+TREE = Order("tree", (territory.c.path,))
+BY_NAME = Order("name", (territory.c.name, territory.c.id))
+MEMBERS = Order("members", (territory_membership.c.id,))
+
+columns = (
+    territory.c.id,
+    territory.c.model_id,
+    territory.c.developer_name,
+    territory.c.name,
+    territory.c.parent_id,
+    territory.c.type_id,
+    territory.c.description,
+    territory.c.rule_combination,
+    territory.c.inherit_only,
+    territory.c.account_access,
+    territory.c.opportunity_access,
+    territory.c.contact_access,
+    territory.c.case_access,
+    territory.c.forecast_manager_id,
+    territory.c.path,
+    territory.c.depth,
+    territory.c.version,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TerritoryFilter:
+    """Which territories of a model: those below a path, not deeper than a depth, of types, with a text in the name."""
+
+    within: str | None = None
+    max_depth: int | None = None
+    type_ids: tuple[int, ...] | None = None
+    name_contains: str | None = None
+
+
+def visible(viewer: Viewer) -> Select[Any]:
+    """Every territory that the viewer may read."""
+    scope = models.scope
+    return (
+        select(*columns)
+        .join(scope, scope.c.id == territory.c.model_id)
+        .where(
+            viewer.sees(
+                Kind.TERRITORY, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path
+            )
+        )
+    )
+
+
+def _conditions(wanted: TerritoryFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.within is not None:
+        conditions += [territory.c.path >= wanted.within, territory.c.path < subtree_end(wanted.within)]
+    if wanted.max_depth is not None:
+        base = 0 if wanted.within is None else wanted.within.count("/") - 2
+        conditions.append(territory.c.depth <= base + wanted.max_depth)
+    if wanted.type_ids is not None:
+        conditions.append(territory.c.type_id.in_(wanted.type_ids))
+    if wanted.name_contains is not None:
+        conditions.append(territory.c.name.icontains(wanted.name_contains, autoescape=True))
+    return conditions
+
+
+async def territories_of_models(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: TerritoryFilter, order: Order, page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each model's territories, by model."""
+    base = visible(viewer).where(territory.c.model_id.in_(model_ids), *_conditions(wanted))
+    partition = territory.c.model_id if len(model_ids) > 1 else None
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, order, page, partition)):
+        grouped[row.model_id].append(row)
+    return grouped
+
+
+async def count_of_models(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: TerritoryFilter
+) -> Mapping[int, int]:
+    """How many territories each model has, by model."""
+    base = visible(viewer).where(territory.c.model_id.in_(model_ids), *_conditions(wanted))
+    counted = base.with_only_columns(territory.c.model_id, func.count().label("n")).group_by(territory.c.model_id)
+    return {row.model_id: row.n for row in await session.rows(counted)}
+
+
+async def children_of(
+    session: ReadSession, viewer: Viewer, parent_ids: Collection[int], page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each territory's children by name, by parent."""
+    base = visible(viewer).where(territory.c.parent_id.in_(parent_ids))
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, BY_NAME, page, territory.c.parent_id)):
+        grouped[row.parent_id].append(row)
+    return grouped
+
+
+async def child_counts(session: ReadSession, viewer: Viewer, parent_ids: Collection[int]) -> Mapping[int, int]:
+    """How many children each territory has that the viewer may read."""
+    base = visible(viewer).where(territory.c.parent_id.in_(parent_ids))
+    counted = base.with_only_columns(territory.c.parent_id, func.count().label("n")).group_by(territory.c.parent_id)
+    return {row.parent_id: row.n for row in await session.rows(counted)}
+
+
+async def descendant_counts(session: ReadSession, territory_ids: Collection[int]) -> Mapping[int, int]:
+    """How many territories are below each, by territory: a subtree is one range of the path's index."""
+    above, below = territory.alias("above"), territory.alias("below")
+    end = func.rtrim(above.c.path, "/").concat("0").collate("C")
+    joined = and_(below.c.model_id == above.c.model_id, below.c.path > above.c.path, below.c.path < end)
+    counted = (
+        select(above.c.id, func.count(below.c.id).label("n"))
+        .join(below, joined)
+        .where(above.c.id.in_(territory_ids))
+        .group_by(above.c.id)
+    )
+    return {row.id: row.n for row in await session.rows(counted)}
+
+
+async def territories_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """The territories with these ids that the viewer may read, by id."""
+    return {row.id: row for row in await session.rows(visible(viewer).where(territory.c.id.in_(ids)))}
+
+
+async def ancestors_of(
+    session: ReadSession, viewer: Viewer, wanted: Collection[tuple[int, str]]
+) -> Mapping[tuple[int, str], Row[Any]]:
+    """Territories by (model, path)."""
+    by_model: dict[int, set[str]] = defaultdict(set)
+    for model_id, path in wanted:
+        by_model[model_id].add(path)
+    which = [and_(territory.c.model_id == model, territory.c.path.in_(paths)) for model, paths in by_model.items()]
+    if not which:
+        return {}
+    rows = await session.rows(visible(viewer).where(or_(*which)))
+    return {(row.model_id, row.path): row for row in rows}
+
+
+def _visible_members(viewer: Viewer) -> Select[Any]:
+    scope = models.scope
+    return (
+        select(territory_membership, territory.c.path)
+        .join(territory, territory.c.id == territory_membership.c.territory_id)
+        .join(scope, scope.c.id == territory.c.model_id)
+        .where(
+            viewer.sees(
+                Kind.MEMBERSHIP, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path
+            )
+        )
+    )
+
+
+async def members_of(
+    session: ReadSession, viewer: Viewer, territory_ids: Collection[int], page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each territory's members, by territory."""
+    base = _visible_members(viewer).where(territory_membership.c.territory_id.in_(territory_ids))
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, MEMBERS, page, territory_membership.c.territory_id)):
+        grouped[row.territory_id].append(row)
+    return grouped
+
+
+async def member_counts(session: ReadSession, viewer: Viewer, territory_ids: Collection[int]) -> Mapping[int, int]:
+    """How many members each territory has."""
+    key = territory_membership.c.territory_id
+    base = _visible_members(viewer).where(key.in_(territory_ids))
+    counted = base.with_only_columns(key, func.count().label("n")).group_by(key)
+    return {row.territory_id: row.n for row in await session.rows(counted)}
+
+
+async def memberships_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Memberships by id."""
+    rows = await session.rows(_visible_members(viewer).where(territory_membership.c.id.in_(ids)))
+    return {row.id: row for row in rows}
+
+
+async def all_nodes(session: ReadSession, model_id: int) -> Sequence[Row[Any]]:
+    """A model's whole tree, parents before children, whoever asks: what engines compute with."""
+    return await session.rows(
+        select(
+            territory.c.id,
+            territory.c.parent_id,
+            territory.c.developer_name,
+            territory.c.path,
+            territory.c.depth,
+            territory.c.type_id,
+            territory.c.rule_combination,
+            territory.c.inherit_only,
+        )
+        .where(territory.c.model_id == model_id)
+        .order_by(territory.c.path)
+    )
+
+
+nodes = select(
+    territory.c.id, territory.c.model_id, territory.c.developer_name, territory.c.path, territory.c.type_id
+).subquery("territory_nodes")
+"""Every territory's place, for features above to join with."""

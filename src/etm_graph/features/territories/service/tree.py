@@ -1,0 +1,231 @@
+"""Creating, changing, deleting and copying territories."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, func, insert, literal, select, update
+
+from etm_graph.core.access import Act, Kind
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.errors import Conflict, InUse, Invalid, NotFound, Taken
+from etm_graph.core.hierarchy import check_depth, child_path, depth_of, subtree_end
+from etm_graph.core.names import check_developer_name, check_name
+from etm_graph.events.tables import change
+from etm_graph.events.unit_of_work import UnitOfWork
+from etm_graph.features.models import service as models
+from etm_graph.features.models.queries import types_by_id
+from etm_graph.features.territories.tables import territory, territory_membership
+
+ACCESS_LEVELS = ("NONE", "READ", "EDIT")
+COMBINATIONS = ("ALL", "ANY")
+
+
+async def locate(work: UnitOfWork, territory_id: int) -> tuple[models.ModelHead, Row[Any]]:
+    """Lock the model of a territory and read the territory as it is then.
+
+    Raises `NotFound`; `Conflict` when it was deleted since somebody saw it.
+    """
+    model_id = await work.session.scalar(select(territory.c.model_id).where(territory.c.id == territory_id))
+    if model_id is None:
+        raise await _gone(work, territory_id)
+    model = await models.lock_model(work, model_id)
+    row = await work.session.row(select(territory).where(territory.c.id == territory_id))
+    if row is None:
+        raise await _gone(work, territory_id)
+    return model, row
+
+
+async def _gone(work: UnitOfWork, territory_id: int) -> Exception:
+    """What to say of a territory that is not there: a reader of its model learns that somebody deleted it."""
+    deleted = await work.session.row(
+        select(change.c.stream_id, change.c.key, change.c.seq).where(
+            change.c.entity_type == EntityType.TERRITORY.value,
+            change.c.entity_id == territory_id,
+            change.c.kind == ChangeKind.DELETED.value,
+        )
+    )
+    missing = NotFound("There is no such territory.", field=["id"])
+    if deleted is None:
+        return missing
+    try:
+        await models.lock_model(work, deleted.stream_id)
+    except NotFound:
+        return missing
+    return Conflict(f"{deleted.key} was deleted by change {deleted.seq}; nothing was changed.", field=["id"])
+
+
+async def _check_type(work: UnitOfWork, type_id: int) -> None:
+    if type_id not in await types_by_id(work.session, [type_id]):
+        raise NotFound("There is no such territory type.", field=["typeId"])
+
+
+def _checked(wanted: Mapping[str, object]) -> dict[str, object]:
+    """Wanted fields with their rules applied."""
+    values = dict(wanted)
+    if "name" in values:
+        values["name"] = check_name(str(values["name"]))
+    for name in ("account_access", "opportunity_access", "contact_access", "case_access"):
+        if name in values and values[name] not in ACCESS_LEVELS:
+            raise Invalid(f"An access level is one of {', '.join(ACCESS_LEVELS)}.", field=[name])
+    return values
+
+
+async def _check_forecast_manager(work: UnitOfWork, territory_id: int, user_id: object) -> None:
+    member = territory_membership.c
+    found = await work.session.scalar(
+        select(member.id).where(member.territory_id == territory_id, member.user_id == user_id)
+    )
+    if found is None:
+        raise Invalid("The forecast manager must be a member of the territory.", field=["forecastManagerId"])
+
+
+async def create_territory(
+    work: UnitOfWork,
+    model_id: int,
+    parent_id: int | None,
+    developer_name: str,
+    name: str,
+    type_id: int,
+    values: Mapping[str, object] | None = None,
+) -> int:
+    """Create a territory in a draft, under a parent or as a root; returns its id.
+
+    Raises `NotFound`, `Taken`, `Invalid`, `WrongState`, `Forbidden`, `LimitExceeded`.
+    """
+    model = await models.lock_model(work, model_id)
+    models.require_planning(model)
+    parent = None
+    if parent_id is not None:
+        parent = await work.session.row(
+            select(territory).where(territory.c.id == parent_id, territory.c.model_id == model_id)
+        )
+        if parent is None:
+            raise NotFound("There is no such parent territory in this model.", field=["parentId"])
+    path = child_path(None if parent is None else parent.path, check_developer_name(developer_name))
+    models.authorise(work, model, Act.CREATE, Kind.TERRITORY, path)
+    check_depth(depth_of(path))
+    await _check_type(work, type_id)
+    taken = select(territory.c.id).where(
+        territory.c.model_id == model_id, territory.c.developer_name == developer_name
+    )
+    if await work.session.scalar(taken) is not None:
+        raise Taken(f"The model has a territory {developer_name} already.", field=["developerName"])
+    fields = {
+        **_checked({"name": name, **(values or {})}),
+        "parent_id": parent_id,
+        "type_id": type_id,
+        "path": path,
+    }
+    territory_id = int(
+        await work.session.scalar(
+            insert(territory)
+            .values(model_id=model_id, developer_name=developer_name, depth=depth_of(path), custom={}, **fields)
+            .returning(territory.c.id)
+        )
+    )
+    draft = ChangeDraft(
+        EntityType.TERRITORY, ChangeKind.CREATED, territory_id, developer_name, path, after=fields
+    )
+    seq = work.record(model_id, draft)
+    await work.session.execute(update(territory).where(territory.c.id == territory_id).values(version=seq))
+    return territory_id
+
+
+OPERATIONAL = frozenset({"forecast_manager_id"})
+"""Fields that may be edited in the active model, too (docs/domain.md, "Model states")."""
+
+
+async def update_territory(
+    work: UnitOfWork, territory_id: int, expected_version: int, wanted: Mapping[str, object]
+) -> int:
+    """Change fields of a territory, merged with others' edits; returns its id.
+
+    Raises `Conflict`, `NotFound`, `Invalid`, `WrongState`, `Forbidden`.
+    """
+    model, row = await locate(work, territory_id)
+    if not set(wanted) <= OPERATIONAL:
+        models.require_planning(model)
+    operational = model.state.value == "ACTIVE"
+    models.authorise(work, model, Act.UPDATE, Kind.MEMBERSHIP if operational else Kind.TERRITORY, row.path)
+    values = _checked(wanted)
+    if "type_id" in values:
+        await _check_type(work, int(str(values["type_id"])))
+    if values.get("forecast_manager_id") is not None:
+        await _check_forecast_manager(work, territory_id, values["forecast_manager_id"])
+    draft = ChangeDraft(EntityType.TERRITORY, ChangeKind.UPDATED, territory_id, row.developer_name, row.path)
+    await models.apply_edit(work, model.id, territory, draft, row._mapping, values, expected_version)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    return territory_id
+
+
+async def delete_territory(
+    work: UnitOfWork, territory_id: int, expected_version: int, *, with_descendants: bool = False
+) -> int:
+    """Delete a territory of a draft, with its subtree only when asked for; returns its id.
+
+    Raises `InUse` when it has children that were not meant, `Conflict` when it changed since `expected_version`.
+    """
+    model, row = await locate(work, territory_id)
+    models.require_planning(model)
+    models.authorise(work, model, Act.DELETE, Kind.TERRITORY, row.path)
+    models.require_same_version(f"Territory {row.developer_name}", row.version, expected_version)
+    subtree = and_(
+        territory.c.model_id == model.id, territory.c.path >= row.path, territory.c.path < subtree_end(row.path)
+    )
+    doomed = await work.session.rows(
+        select(territory.c.id, territory.c.developer_name, territory.c.path, territory.c.version)
+        .where(subtree)
+        .order_by(territory.c.path.desc())
+    )
+    if len(doomed) > 1 and not with_descendants:
+        raise InUse(
+            f"{row.developer_name} has {len(doomed) - 1} territories below it: move them, or delete it with them."
+        )
+    if any(other.version > expected_version for other in doomed if other.id != territory_id):
+        raise Conflict(f"Territories below {row.developer_name} were changed since; read them again.", field=["id"])
+    work.record(
+        model.id,
+        *(
+            ChangeDraft(EntityType.TERRITORY, ChangeKind.DELETED, other.id, other.developer_name, other.path)
+            for other in doomed
+        ),
+    )
+    await work.session.execute(delete(territory).where(subtree))
+    return territory_id
+
+
+async def copy_territories(work: UnitOfWork, source_id: int, target_id: int) -> None:
+    """Copy a model's tree and members into an empty one, set-wise; paths, being names, stay as they are."""
+    copied = [
+        column
+        for column in territory.c
+        if column.name not in {"id", "model_id", "parent_id", "version"}
+    ]
+    await work.session.execute(
+        insert(territory).from_select(
+            ["model_id", "version", *(column.name for column in copied)],
+            select(literal(target_id), literal(0), *copied).where(territory.c.model_id == source_id),
+        )
+    )
+    child, parent = territory.alias("child"), territory.alias("parent")
+    parent_of = func.regexp_replace(child.c.path, "[^/]+/$", "").collate("C")
+    await work.session.execute(
+        update(territory)
+        .values(parent_id=parent.c.id)
+        .where(
+            territory.c.id == child.c.id,
+            child.c.model_id == target_id,
+            parent.c.model_id == target_id,
+            parent.c.path == parent_of,
+        )
+    )
+    old, new, member = territory.alias("old"), territory.alias("new"), territory_membership.c
+    names = ["user_id", "role_in_territory", "effective_from", "effective_until"]
+    await work.session.execute(
+        insert(territory_membership).from_select(
+            ["model_id", "territory_id", "version", *names],
+            select(literal(target_id), new.c.id, literal(0), *(member[name] for name in names))
+            .join(old, old.c.id == member.territory_id)
+            .join(new, and_(new.c.model_id == target_id, new.c.developer_name == old.c.developer_name))
+            .where(member.model_id == source_id),
+        )
+    )

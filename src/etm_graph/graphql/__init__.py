@@ -1,0 +1,1 @@
+"""What every feature's GraphQL needs and nothing of any feature: context, batching, pages, ids, errors, limits."""

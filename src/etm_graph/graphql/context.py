@@ -1,0 +1,120 @@
+"""The context of one GraphQL operation: who asks, one consistent snapshot to read, batches to load."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from etm_graph.access.decisions import Access
+from etm_graph.access.viewer import Viewer
+from etm_graph.db.sessions import Database, ReadSession
+from etm_graph.events.feed import Feed
+from etm_graph.events.unit_of_work import Writer
+from etm_graph.identity.principal import Principal
+from etm_graph.settings import Settings
+
+Engine = TypeVar("Engine")
+
+BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a process offers to every operation."""
+
+    settings: Settings
+    database: Database
+    access: Access
+    writer: Writer
+    feed: Feed
+    refresh: Callable[[Principal], Awaitable[Principal]]
+    """The principal as of now: raises `Unauthenticated` or returns changed grants."""
+    extras: dict[type, Any] = field(default_factory=dict)
+    """Engines that features register by their type (wiring.py)."""
+
+    def get(self, kind: type[Engine]) -> Engine:
+        """The registered engine of that type."""
+        engine: Engine = self.extras[kind]
+        return engine
+
+
+class Context:
+    """One operation. `session` gives the same snapshot to all resolvers; `load` groups their calls level by level."""
+
+    def __init__(self, services: Services, principal: Principal, request_id: str) -> None:
+        self.services = services
+        self.principal = principal
+        self.request_id = request_id
+        self.now = datetime.now(UTC)
+        self._stack = AsyncExitStack()
+        self._session: ReadSession | None = None
+        self._opening = asyncio.Lock()
+        self._batches: dict[Hashable, _Batch] = {}
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks, for queries and decisions."""
+        return Viewer(self.services.access, self.principal, self.now)
+
+    async def session(self) -> ReadSession:
+        """The operation's snapshot, opened when first asked for."""
+        async with self._opening:
+            if self._session is None:
+                self._session = await self._stack.enter_async_context(self.services.database.read())
+            return self._session
+
+    async def release(self) -> None:
+        """Give the snapshot back; what is read next sees a new one."""
+        self._session = None
+        self._batches.clear()
+        self.now = datetime.now(UTC)
+        await self._stack.aclose()
+
+    def load(self, function: BatchFunction, parent: object, arguments: dict[str, Any]) -> Awaitable[Any]:
+        """This parent's share of one call of `function` with all parents of its level that have the same arguments."""
+        key = (function, tuple(sorted((name, _hashable(value)) for name, value in arguments.items())))
+        batch = self._batches.get(key)
+        if batch is None:
+            batch = self._batches[key] = _Batch(function, arguments)
+            asyncio.get_running_loop().call_soon(self._dispatch, key)
+        return batch.add(parent)
+
+    def _dispatch(self, key: Hashable) -> None:
+        batch = self._batches.pop(key, None)
+        if batch is not None:
+            batch.task = asyncio.get_running_loop().create_task(batch.run(self))
+
+
+class _Batch:
+    """The parents of one level that wait for one call."""
+
+    def __init__(self, function: BatchFunction, arguments: dict[str, Any]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.parents: list[object] = []
+        self.answers: list[asyncio.Future[Any]] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def add(self, parent: object) -> asyncio.Future[Any]:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.parents.append(parent)
+        self.answers.append(answer)
+        return answer
+
+    async def run(self, context: Context) -> None:
+        try:
+            results = await self.function(self.parents, context, **self.arguments)
+        except Exception as error:  # noqa: BLE001 - handed to every waiting resolver
+            for answer in self.answers:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for answer, result in zip(self.answers, results, strict=True):
+            if not answer.done():
+                answer.set_result(result)
+
+
+def _hashable(value: object) -> Hashable:
+    return value if isinstance(value, str | int | bool | None) else repr(value)

@@ -1,0 +1,119 @@
+"""From an Authorization header to a principal."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from time import monotonic
+
+from etm_graph.core.access import Grant
+from etm_graph.core.errors import Unauthenticated
+from etm_graph.db.sessions import ReadSession
+from etm_graph.identity.api_keys import PREFIX, verify_api_key
+from etm_graph.identity.principal import AuthMethod, Principal
+from etm_graph.identity.tokens import TokenVerifier
+
+FRESH_S = 2.0
+"""Seconds for which a principal is remembered: how long a revoked grant may still work."""
+
+REMEMBERED_MAX = 10_000
+_REFUSED = "Sign in: the request has no valid credentials."
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the directory says of a user."""
+
+    user_id: int
+    name: str
+    active: bool
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """How users and their grants are found; features register it (wiring.py)."""
+
+    by_name: Callable[[ReadSession, str], Awaitable[Subject | None]]
+    by_id: Callable[[ReadSession, int], Awaitable[Subject | None]]
+    grants: Callable[[ReadSession, int], Awaitable[tuple[Grant, ...]]]
+
+
+class Authenticator:
+    """Knows callers by bearer JWT or API key."""
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        directory: Directory,
+        read: Callable[[], AbstractAsyncContextManager[ReadSession]],
+    ) -> None:
+        self._verifier = verifier
+        self._directory = directory
+        self._read = read
+        self._remembered: dict[str, tuple[float, Principal]] = {}
+
+    async def authenticate(self, header: str | None) -> Principal:
+        """The principal of `Bearer <token or key>`; raises `Unauthenticated`, always with the same words."""
+        scheme, _, credential = (header or "").strip().partition(" ")
+        credential = credential.strip()
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated(_REFUSED)
+        digest = sha256(credential.encode()).hexdigest()
+        remembered = self._remembered.get(digest)
+        if remembered is not None and monotonic() - remembered[0] < FRESH_S and not self._over(remembered[1]):
+            return remembered[1]
+        principal = replace(await self._look_up(credential), credential=digest)
+        self._remember(digest, principal)
+        return principal
+
+    async def refresh(self, principal: Principal) -> Principal:
+        """The same caller as of now; raises `Unauthenticated` when it is no longer let in."""
+        remembered = self._remembered.get(principal.credential)
+        if remembered is not None and monotonic() - remembered[0] < FRESH_S:
+            return remembered[1]
+        if self._over(principal):
+            raise Unauthenticated(_REFUSED)
+        async with self._read() as session:
+            subject = await self._directory.by_id(session, principal.user_id)
+            grants = await self._directory.grants(session, principal.user_id)
+        if subject is None or not subject.active:
+            raise Unauthenticated(_REFUSED)
+        fresh = replace(principal, grants=grants, suspended=subject.suspended)
+        self._remember(principal.credential, fresh)
+        return fresh
+
+    def forget(self) -> None:
+        """Look everybody up again: grants or users were changed in this process."""
+        self._remembered.clear()
+
+    def _remember(self, digest: str, principal: Principal) -> None:
+        if len(self._remembered) >= REMEMBERED_MAX:
+            self._remembered.clear()
+        self._remembered[digest] = (monotonic(), principal)
+
+    @staticmethod
+    def _over(principal: Principal) -> bool:
+        return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
+
+    async def _look_up(self, credential: str) -> Principal:
+        if credential.startswith(PREFIX):
+            async with self._read() as session:
+                found = await verify_api_key(session, credential, datetime.now(UTC))
+                if found is None:
+                    raise Unauthenticated(_REFUSED)
+                subject = await self._directory.by_id(session, found[0])
+                return await self._principal(session, subject, AuthMethod.API_KEY, found[1])
+        claims = await self._verifier.verify(credential)
+        async with self._read() as session:
+            subject = await self._directory.by_name(session, claims.subject)
+            return await self._principal(session, subject, AuthMethod.JWT, claims.expires_at)
+
+    async def _principal(
+        self, session: ReadSession, subject: Subject | None, method: AuthMethod, expires_at: datetime
+    ) -> Principal:
+        if subject is None or not subject.active:
+            raise Unauthenticated(_REFUSED)
+        grants = await self._directory.grants(session, subject.user_id)
+        return Principal(subject.user_id, subject.name, grants, subject.suspended, method, expires_at)

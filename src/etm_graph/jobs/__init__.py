@@ -1,0 +1,1 @@
+"""Durable jobs: claimed under a lease, with progress, taken over when a worker dies."""

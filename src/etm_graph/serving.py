@@ -1,0 +1,131 @@
+"""Starting a server process: its database, its secret, its log, its sockets."""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from datetime import timedelta
+
+import structlog
+import uvicorn
+from rich.console import Console
+from sqlalchemy.engine import make_url
+
+from etm_graph.app import make_app, token_config
+from etm_graph.db.embedded import start_embedded
+from etm_graph.db.migrate import migrate
+from etm_graph.identity.tokens import mint_development_token
+from etm_graph.settings import Mode, Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class ConfigurationError(ValueError):
+    """The process must not start like this."""
+
+
+def configure_logs() -> None:
+    """Structured logs as JSON lines on standard error, the standard library's included."""
+    shared = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    structlog.configure(
+        processors=[*shared, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.dict_tracebacks,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for name in ("alembic", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse to serve others without authentication; raises `ConfigurationError`."""
+    if settings.mode is Mode.DEVELOPMENT and settings.host not in LOOPBACK:
+        raise ConfigurationError(
+            f"Without configured authentication the server binds to 127.0.0.1 only, not to {settings.host}: "
+            "set ETM_JWT_ISSUER and ETM_JWT_PUBLIC_KEY or ETM_JWT_JWKS_URL."
+        )
+
+
+def database_url(settings: Settings) -> str:
+    """The configured database, or the embedded one, started."""
+    return settings.database_url or start_embedded(settings.data_dir.resolve() / "postgres")
+
+
+def dev_secret(settings: Settings) -> str | None:
+    """The key of development tokens, kept in the data folder; None in production."""
+    if settings.mode is Mode.PRODUCTION:
+        return None
+    if settings.dev_secret is not None:
+        return settings.dev_secret.get_secret_value()
+    kept = settings.data_dir / "dev_secret"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            kept.hardlink_to(fresh)
+        except FileExistsError:
+            pass  # another process was first; its secret counts
+        finally:
+            fresh.unlink()
+    return kept.read_text()
+
+
+def development_token(settings: Settings, user: str, life: timedelta) -> str:
+    """A bearer token; raises `ValueError` in production."""
+    return mint_development_token(token_config(settings, dev_secret(settings)), user, life)
+
+
+async def prepare(settings: Settings, url: str) -> None:
+    """Migrate the database."""
+    await migrate(url)
+
+
+class _Server(uvicorn.Server):
+    """Asks sockets to come back elsewhere before it stops."""
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # the list is only passed on
+        """Drain, then stop."""
+        app = self.config.app
+        app.state.sockets.drain()  # type: ignore[union-attr]  # the application that serve() gives
+        await super().shutdown(sockets)  # type: ignore[arg-type]  # as above
+
+
+def serve(settings: Settings, console: Console, *, with_demo: bool) -> None:
+    """Serve until a signal ends the process. Raises `ConfigurationError`."""
+    check_settings(settings)
+    configure_logs()
+    url = database_url(settings)
+    asyncio.run(prepare(settings, url))
+    app = make_app(settings, url, dev_secret(settings))
+    where = f"http://{settings.host}:{settings.port}/graphql"
+    console.print(f"\n[bold]etm-graph[/bold] serves at {where} (PostgreSQL: {make_url(url).render_as_string()})")
+    if settings.mode is Mode.DEVELOPMENT:
+        console.print("Development: sign in with the header that this prints:")
+        console.print("  etm-graph token --user planner   (also admin, viewer, manager, forecaster, auditor …)\n")
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            ws_max_size=settings.message_bytes_max,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=int(settings.drain_s),
+            server_header=False,
+        )
+    )
+    server.run()

@@ -1,0 +1,87 @@
+"""Every setting, once: its type, default, unit and meaning. Each is read from the environment as ETM_<NAME>."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    """How the server trusts its callers."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """The process's configuration; immutable once read."""
+
+    model_config = SettingsConfigDict(env_prefix="ETM_", frozen=True)
+
+    host: str = "127.0.0.1"
+    """Address to bind; without configured authentication only 127.0.0.1 is accepted."""
+    port: int = 8000
+    """TCP port of the HTTP and WebSocket server."""
+    data_dir: Path = Path(".data")
+    """Folder of the embedded PostgreSQL and of the development secret."""
+    database_url: str | None = None
+    """postgresql://… of a server of one's own; None starts the embedded one in `data_dir`."""
+    database_pool: int = 10
+    """Connections kept per process."""
+    statement_timeout_ms: int = 30_000
+    """Milliseconds after which PostgreSQL cancels one statement of a request."""
+    lock_timeout_ms: int = 5_000
+    """Milliseconds that a write waits for a stream's lock before it is answered with BUSY."""
+    policy_dir: Path | None = None
+    """Folder with model.conf and policy.csv; None uses those that came with the project."""
+
+    jwt_issuer: str | None = None
+    """Expected `iss`; set together with audience and one key setting to leave development mode."""
+    jwt_audience: str = "etm-graph"
+    """Expected `aud`."""
+    jwt_public_key: SecretStr | None = None
+    """PEM of the key that verifies tokens (RS256, ES256 or EdDSA)."""
+    jwt_jwks_url: str | None = None
+    """Where the identity provider publishes its keys; the alternative to `jwt_public_key`."""
+    dev_secret: SecretStr | None = None
+    """Key of development tokens, at least 32 bytes; None keeps a random one in `data_dir`."""
+
+    page_size_default: int = 50
+    """`first` of a connection when the caller does not say."""
+    page_size_max: int = 200
+    """Largest `first` of a connection."""
+    tree_page_max: int = 10_000
+    """Largest `first` of the flat tree."""
+    document_bytes_max: int = 64 * 1024
+    """Largest GraphQL document, in bytes."""
+    document_depth_max: int = 15
+    """Deepest nesting of fields in a document."""
+    document_tokens_max: int = 5_000
+    """Most lexical tokens in a document."""
+    document_aliases_max: int = 100
+    """Most aliases in a document."""
+    request_bytes_max: int = 2 * 1024 * 1024
+    """Largest HTTP request body, in bytes."""
+    message_bytes_max: int = 256 * 1024
+    """Largest WebSocket message from a client, in bytes."""
+    operations_max: int = 500
+    """Most operations in one change set."""
+    socket_subscriptions_max: int = 20
+    """Most concurrent operations on one WebSocket."""
+    socket_init_timeout_s: float = 5.0
+    """Seconds a WebSocket may stay without `connection_init`."""
+    checkpoint_interval_s: float = 15.0
+    """Seconds between two `Checkpoint` items of a quiet stream."""
+    head_poll_s: float = 1.0
+    """Seconds between two looks at the heads of watched streams; repairs lost wake-ups."""
+    drain_s: float = 10.0
+    """Seconds that a stopping server gives open requests and sockets."""
+    job_lease_s: float = 10.0
+    """Seconds after which a job whose worker is silent is taken over."""
+
+    @property
+    def mode(self) -> Mode:
+        """DEVELOPMENT unless an issuer and a key are configured."""
+        configured = self.jwt_issuer is not None and (self.jwt_public_key or self.jwt_jwks_url)
+        return Mode.PRODUCTION if configured else Mode.DEVELOPMENT

@@ -1,0 +1,1 @@
+"""Protocols and nothing else: HTTP, graphql-transport-ws."""

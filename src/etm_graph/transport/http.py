@@ -1,0 +1,121 @@
+"""GraphQL over HTTP: media types, methods, status codes (GraphQL-over-HTTP, section "Request" and "Response")."""
+
+import logging
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from strawberry.http.ides import get_graphql_ide_html
+
+from etm_graph.core.errors import Unauthenticated
+from etm_graph.graphql.execution import Answer, Operation
+from etm_graph.transport.gateway import Gateway
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+
+logger = logging.getLogger(__name__)
+
+
+class _Wrong(Exception):
+    """The request is not GraphQL over HTTP."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.response_status = status
+        self.message = message
+        self.headers = headers
+
+
+def _media_type(accept: str) -> str:
+    """The media type to answer with; raises for a client that takes neither."""
+    ranges = {part.split(";")[0].strip().lower() for part in accept.split(",")} - {""}
+    if GRAPHQL_JSON in ranges:
+        return GRAPHQL_JSON
+    if not ranges or ranges & {JSON, "application/*", "*/*"}:
+        return JSON
+    raise _Wrong(406, f"Answers are {GRAPHQL_JSON} or {JSON}.")
+
+
+def _operation(source: Any) -> Operation:  # noqa: ANN401 - whatever the client sent
+    if not isinstance(source, dict):
+        raise _Wrong(400, "The body is a JSON object with `query`, `variables`, `operationName`.")
+    query, variables, name = source.get("query"), source.get("variables"), source.get("operationName")
+    if not isinstance(query, str) or not query:
+        raise _Wrong(400, "`query` is missing or no string.")
+    if not isinstance(variables, dict | None):
+        raise _Wrong(400, "`variables` is no object.")
+    if not isinstance(name, str | None):
+        raise _Wrong(400, "`operationName` is no string.")
+    if not isinstance(source.get("extensions"), dict | None):
+        raise _Wrong(400, "`extensions` is no object.")
+    return Operation(query, variables, name)
+
+
+async def _post(request: Request, limit: int) -> Operation:
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != JSON:
+        raise _Wrong(415, f"The body must be {JSON}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _Wrong(413, f"A request has at most {limit} bytes (request_bytes_max).")
+    try:
+        return _operation(orjson.loads(bytes(body)))
+    except orjson.JSONDecodeError as error:
+        raise _Wrong(400, "The body is not JSON.") from error
+
+
+def _get(request: Request) -> Operation:
+    parameters: dict[str, Any] = {
+        name: values[-1] for name, values in parse_qs(request.url.query, keep_blank_values=True).items()
+    }
+    for name in ("variables", "extensions"):
+        if name in parameters:
+            try:
+                parameters[name] = orjson.loads(parameters[name])
+            except orjson.JSONDecodeError as error:
+                raise _Wrong(400, f"`{name}` is not JSON.") from error
+    return _operation(parameters)
+
+
+def _status(answer: Answer, media_type: str) -> int:
+    return 400 if not answer.executed and media_type == GRAPHQL_JSON else 200
+
+
+def _json(body: object, status: int, media_type: str, **headers: str) -> Response:
+    return Response(orjson.dumps(body), status, media_type=f"{media_type}; charset=utf-8", headers=headers)
+
+
+class HttpEndpoint:
+    """Answers GET and POST of the GraphQL route."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._ide = get_graphql_ide_html(graphql_ide="graphiql")
+
+    async def answer(self, request: Request) -> Response:
+        """One request."""
+        if request.method == "GET" and "text/html" in request.headers.get("accept", "") and self._gateway.ide:
+            return HTMLResponse(self._ide)
+        request_id: str = request.state.request_id
+        media_type = JSON
+        try:
+            media_type = _media_type(request.headers.get("accept", ""))
+            if request.method not in {"GET", "POST"}:
+                raise _Wrong(405, "Use GET or POST.", Allow="GET, POST")
+            principal = await self._gateway.authenticate(request.headers.get("authorization"))
+            limit = self._gateway.settings.request_bytes_max
+            operation = _get(request) if request.method == "GET" else await _post(request, limit)
+        except _Wrong as wrong:
+            body = {"errors": [{"message": wrong.message, "extensions": {"code": "BAD_REQUEST"}}]}
+            return _json(body, wrong.response_status, media_type, **wrong.headers)
+        except Unauthenticated as error:
+            body = {"errors": [{"message": error.message, "extensions": {"code": error.code.value}}]}
+            return _json(body, 401, media_type, **{"WWW-Authenticate": "Bearer"})
+        context = self._gateway.context(principal, request_id)
+        answer = await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
+        return _json(answer.body(), _status(answer, media_type), media_type)
