@@ -7,11 +7,16 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import Info
 
-from etm_graph.features.crm.schema.types import load_users
+import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
+from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
+from etm_graph.features.alignment.schema.roots import AlignmentMutation
+from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
+from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
 from etm_graph.features.rules.schema.types import load_rules
+from etm_graph.features.scenarios.schema import ScenarioMutation
 from etm_graph.features.territories.schema.roots import TerritoryMutation, TerritoryQuery
 from etm_graph.features.territories.schema.types import load_memberships, load_territories
 from etm_graph.graphql.context import BatchFunction, Context
@@ -27,6 +32,10 @@ LOADERS: dict[str, BatchFunction] = {
     "Territory": load_territories,
     "TerritoryMembership": load_memberships,
     "AssignmentRule": load_rules,
+    "Account": load_accounts,
+    "Opportunity": load_opportunities,
+    "CustomField": load_custom_fields,
+    "Job": load_jobs,
     "User": load_users,
 }
 """How the objects behind global ids are fetched, by type name."""
@@ -53,9 +62,20 @@ class NodeQuery:
         return await load_nodes(LOADERS, ids, info.context)
 
 
-Query = merge_types("Query", (NodeQuery, ModelQuery, TerritoryQuery, RuleQuery))
-Mutation = merge_types("Mutation", (ModelMutation, TerritoryMutation, RuleMutation))
-Subscription = merge_types("Subscription", (ModelSubscription,))
+Query = merge_types("Query", (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, JobQuery))
+Mutation = merge_types(
+    "Mutation",
+    (
+        CrmMutation,
+        ModelMutation,
+        TerritoryMutation,
+        RuleMutation,
+        AlignmentMutation,
+        ScenarioMutation,
+        ActivationMutation,
+    ),
+)
+Subscription = merge_types("Subscription", (ModelSubscription, JobSubscription))
 
 
 def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:

@@ -25,6 +25,7 @@ from etm_graph.graphql.context import Services
 from etm_graph.graphql.execution import Executor
 from etm_graph.identity.authenticate import Authenticator
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
+from etm_graph.jobs.worker import Worker
 from etm_graph.settings import Mode, Settings
 from etm_graph.transport.gateway import Gateway
 from etm_graph.transport.http import HttpEndpoint
@@ -44,14 +45,17 @@ class Process:
     feed: Feed
     hints: Hints
     services: Services
+    worker: Worker
 
     async def start(self) -> None:
         """Begin to listen for hints and to poll."""
         await self.hints.start()
         await self.feed.start()
+        await self.worker.start()
 
     async def stop(self) -> None:
         """Stop everything and close the database."""
+        await self.worker.stop()
         await self.feed.stop()
         await self.hints.stop()
         await self.database.close()
@@ -79,9 +83,12 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     authenticator = Authenticator(TokenVerifier(token_config(settings, dev_secret)), wiring.DIRECTORY, database.read)
     feed = Feed(database, poll_s=settings.head_poll_s)
     hints = Hints(database.url, feed.hint)
-    writer = Writer(database, access, wiring.REACTIONS, hints.send)
-    services = Services(settings, database, access, writer, feed, authenticator.refresh)
-    return Process(settings, database, access, authenticator, writer, feed, hints, services)
+    engines = wiring.make_engines()
+    writer = Writer(database, access, engines.reactions, hints.send)
+    worker = wiring.make_worker(database, writer, engines.engine, lease_s=settings.job_lease_s)
+    extras = dict(wiring.extras(engines.engine, worker))
+    services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
+    return Process(settings, database, access, authenticator, writer, feed, hints, services, worker)
 
 
 def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:

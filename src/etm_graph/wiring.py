@@ -1,18 +1,26 @@
-"""Who reacts to what, which engines a process has: the one file that knows everything."""
+"""Who reacts to what, which engines and jobs a process has: the one file that knows everything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row
 
 from etm_graph.access.grants import load_grants
-from etm_graph.db.sessions import ReadSession
-from etm_graph.events.unit_of_work import Reactions
+from etm_graph.analytics.copies import Copy, Delta, Source
+from etm_graph.analytics.predicates import prepare
+from etm_graph.db.sessions import Database, ReadSession
+from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
+from etm_graph.features.activation.jobs import ActivationJobs
+from etm_graph.features.activation.service.requests import ACTIVATE, RUN
+from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts
 from etm_graph.features.crm import queries as crm
+from etm_graph.features.crm.service import AccountsChanged, OpportunitiesChanged
 from etm_graph.identity.authenticate import Directory, Subject
-
-REACTIONS: Reactions = {}
-"""What follows from what, in the same transaction."""
+from etm_graph.jobs.worker import Worker
 
 
-def _subject(row: "Row[tuple[object, ...]] | None") -> Subject | None:
+def _subject(row: Row[Any] | None) -> Subject | None:
     return None if row is None else Subject(row.id, row.user_name, row.active, row.suspended)
 
 
@@ -26,3 +34,64 @@ async def _by_id(session: ReadSession, user_id: int) -> Subject | None:
 
 DIRECTORY = Directory(_by_name, _by_id, load_grants)
 """How callers are found."""
+
+
+async def _accounts_signature(session: ReadSession) -> str:
+    return await crm.facts_signature(session, await crm.account_fields(session))
+
+
+async def _load_accounts(session: ReadSession) -> Any:  # noqa: ANN401 - a frame
+    fields = await crm.account_fields(session)
+    return prepare(await crm.account_facts(session, fields), fields.values())
+
+
+async def _accounts_since(session: ReadSession, seq: int) -> Delta:
+    fields = await crm.account_fields(session)
+    changed, deleted = await crm.account_facts_since(session, fields, seq)
+    return Delta(prepare(changed, fields.values()), deleted)
+
+
+ACCOUNTS = Source(_accounts_signature, _load_accounts, _accounts_since)
+"""Accounts as the columnar copy has them."""
+
+
+def make_reactions(engine: Engine) -> Reactions:
+    """What follows from what, in the same transaction."""
+
+    async def reassign(work: UnitOfWork, happening: AccountsChanged) -> None:
+        await reassign_accounts(work, engine, happening.account_ids)
+
+    async def realign(work: UnitOfWork, happening: OpportunitiesChanged) -> None:
+        await realign_opportunities(work, engine, happening.opportunity_ids)
+
+    return {AccountsChanged: [reassign], OpportunitiesChanged: [realign]}
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What a process computes with."""
+
+    engine: Engine
+    reactions: Reactions
+
+
+def make_engines() -> Engines:
+    """The engines of one process."""
+    engine = Engine(Copy(ACCOUNTS))
+    return Engines(engine, make_reactions(engine))
+
+
+def make_worker(database: Database, writer: Writer, engine: Engine, *, lease_s: float) -> Worker:
+    """The worker of one process, with every kind of job."""
+    jobs = ActivationJobs(writer, engine)
+    return Worker(
+        database,
+        {ACTIVATE: jobs.activate, RUN: jobs.run},
+        {ACTIVATE: jobs.activation_failed},
+        lease_s=lease_s,
+    )
+
+
+def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
+    """What resolvers ask their context for."""
+    return {Engine: engine, Worker: worker}

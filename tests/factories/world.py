@@ -18,7 +18,8 @@ from etm_graph.features.crm.tables import account, app_user, opportunity
 from etm_graph.features.models import service as models
 from etm_graph.features.territories import service as territories
 from etm_graph.identity.principal import AuthMethod, Principal
-from etm_graph.wiring import REACTIONS
+from etm_graph.features.alignment.service import Engine
+from etm_graph.wiring import make_engines
 
 POLICY: Path = default_policy_folder()
 ACCESS = Access(POLICY)
@@ -30,12 +31,15 @@ class World:
 
     database: Database
     writer: Writer
+    engine: Engine
     moved: list[dict[int, int]]
 
 
 def make_world(database: Database) -> World:
     moved: list[dict[int, int]] = []
-    return World(database, Writer(database, ACCESS, REACTIONS, lambda heads: moved.append(dict(heads))), moved)
+    engines = make_engines()
+    writer = Writer(database, ACCESS, engines.reactions, lambda heads: moved.append(dict(heads)))
+    return World(database, writer, engines.engine, moved)
 
 
 async def make_user(

@@ -6,6 +6,7 @@ Both speak SQLAlchemy Core on one asyncpg connection; rows are plain tuples with
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, Protocol
 
 import orjson
@@ -38,6 +39,17 @@ class ReadSession:
         """The first column of the first row, or None."""
         async with self._turn:
             return (await self.connection.execute(statement)).scalar()
+
+
+    async def copy_out(self, query: str) -> bytes:
+        """A query's rows as CSV, in bulk (PostgreSQL COPY), seen by this session's snapshot."""
+        async with self._turn:
+            await self.connection.execute(text("SELECT 1"))  # begins the transaction that COPY joins
+            raw = await self.connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            output = BytesIO()
+            await driver.copy_from_query(query, output=output, format="csv")
+            return output.getvalue()
 
 
 class WriteSession(ReadSession):

@@ -1,6 +1,6 @@
 """The queue of durable jobs: enqueued in the transaction that wants them, claimed under a lease."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -106,6 +106,6 @@ async def finish(session: WriteSession, claimed: Job, state: JobState, error: st
     return ended.rowcount == 1
 
 
-async def read_job(session: ReadSession, job_id: int) -> Row[Any] | None:
-    """A job's row."""
-    return await session.row(select(job).where(job.c.id == job_id))
+async def read_jobs(session: ReadSession, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Jobs by id."""
+    return {row.id: row for row in await session.rows(select(job).where(job.c.id.in_(ids)))}

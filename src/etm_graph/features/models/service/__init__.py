@@ -1,14 +1,23 @@
 """Use cases of territory models and territory types."""
 
-from etm_graph.features.models.service.drafts import create_model, delete_model, set_type_priority, update_model
+from etm_graph.features.models.service.drafts import (
+    copy_priorities,
+    create_model,
+    delete_model,
+    set_type_priority,
+    update_model,
+)
 from etm_graph.features.models.service.editing import (
     ModelHead,
     apply_edit,
     authorise,
     change_state,
+    lock_for_system,
     lock_model,
+    note_run,
     require_planning,
     require_same_version,
+    viewer_of,
 )
 from etm_graph.features.models.service.types import create_type, delete_type, update_type
 
@@ -17,14 +26,18 @@ __all__ = [
     "apply_edit",
     "authorise",
     "change_state",
+    "copy_priorities",
     "create_model",
     "create_type",
     "delete_model",
     "delete_type",
+    "lock_for_system",
     "lock_model",
+    "note_run",
     "require_planning",
     "require_same_version",
     "set_type_priority",
     "update_model",
     "update_type",
+    "viewer_of",
 ]

@@ -76,6 +76,22 @@ async def _copy_priorities_of_types(work: UnitOfWork, model_id: int) -> None:
     )
 
 
+async def copy_priorities(work: UnitOfWork, source_id: int, target_id: int) -> None:
+    """Copy a model's own type priorities to another, with types that are newer than the source."""
+    own = model_type_priority.alias("own")
+    await work.session.execute(
+        insert(model_type_priority).from_select(
+            ["model_id", "type_id", "priority", "version"],
+            select(
+                literal(target_id),
+                territory_type.c.id,
+                func.coalesce(own.c.priority, territory_type.c.priority),
+                literal(0),
+            ).outerjoin(own, (own.c.type_id == territory_type.c.id) & (own.c.model_id == source_id)),
+        )
+    )
+
+
 async def update_model(work: UnitOfWork, model_id: int, expected_version: int, wanted: Mapping[str, object]) -> int:
     """Change a draft's name or description; returns its id. Raises `Conflict`, `WrongState`, `Forbidden`."""
     model = await lock_model(work, model_id)

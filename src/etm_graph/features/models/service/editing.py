@@ -43,6 +43,15 @@ def viewer_of(work: UnitOfWork) -> Viewer:
 
 async def lock_model(work: UnitOfWork, model_id: int) -> ModelHead:
     """Take the model's turn and read its current state. Raises `NotFound` when it is absent or not readable."""
+    model = await lock_for_system(work, model_id)
+    own = model.created_by == work.principal.user_id
+    if not viewer_of(work).may(Act.READ, Kind.MODEL, state=model.group, model_id=model.id, own=own):
+        raise NotFound("There is no such model.")
+    return model
+
+
+async def lock_for_system(work: UnitOfWork, model_id: int) -> ModelHead:
+    """Take the model's turn for what follows by itself, whoever caused it. Raises `NotFound` when it is absent."""
     await work.lock_stream(model_id)
     columns = territory_model.c
     row = await work.session.row(
@@ -59,11 +68,7 @@ async def lock_model(work: UnitOfWork, model_id: int) -> ModelHead:
     )
     if row is None:
         raise NotFound("There is no such model.")
-    model = ModelHead(row.id, row.developer_name, row.name, ModelState(row.state), *row[4:])
-    own = model.created_by == work.principal.user_id
-    if not viewer_of(work).may(Act.READ, Kind.MODEL, state=model.group, model_id=model.id, own=own):
-        raise NotFound("There is no such model.")
-    return model
+    return ModelHead(row.id, row.developer_name, row.name, ModelState(row.state), *row[4:])
 
 
 def require_planning(model: ModelHead) -> None:
@@ -142,4 +147,15 @@ async def change_state(
         update(territory_model)
         .where(territory_model.c.id == model.id)
         .values(state=wanted.value, state_reason=reason, version=seq, **stamps)
+    )
+
+
+async def note_run(work: UnitOfWork, model: ModelHead) -> None:
+    """Record that a locked model's assignments were computed, so that readers of its stream look again."""
+    draft = ChangeDraft(
+        EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name, after={"last_run_at": work.now.isoformat()}
+    )
+    seq = work.record(model.id, draft)
+    await work.session.execute(
+        update(territory_model).where(territory_model.c.id == model.id).values(last_run_at=work.now, version=seq)
     )

@@ -1,0 +1,59 @@
+"""Which territory an opportunity rolls up to (docs/domain.md, "Opportunity alignment")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AlignmentReason(StrEnum):
+    """Why an opportunity is where it is."""
+
+    NO_TERRITORY = "NO_TERRITORY"
+    ONLY_TERRITORY = "ONLY_TERRITORY"
+    HIGHEST_TYPE_PRIORITY = "HIGHEST_TYPE_PRIORITY"
+    DEEPEST = "DEEPEST"
+    TIE = "TIE"
+    EXCLUDED = "EXCLUDED"
+
+
+class AlignmentCause(StrEnum):
+    """What decided."""
+
+    POLICY = "POLICY"
+    MANUAL = "MANUAL"
+    KEPT = "KEPT"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A territory of the opportunity's account. depth: 0 for a root."""
+
+    territory_id: int
+    type_priority: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The territory, or none, and why."""
+
+    territory_id: int | None
+    reason: AlignmentReason
+
+
+def align(candidates: Sequence[Candidate]) -> Decision:
+    """None when the account has no territory; its only one; else the largest type priority, then the deepest, and
+    none at a tie."""
+    if not candidates:
+        return Decision(None, AlignmentReason.NO_TERRITORY)
+    if len(candidates) == 1:
+        return Decision(candidates[0].territory_id, AlignmentReason.ONLY_TERRITORY)
+    priority = max(candidate.type_priority for candidate in candidates)
+    top = [candidate for candidate in candidates if candidate.type_priority == priority]
+    if len(top) == 1:
+        return Decision(top[0].territory_id, AlignmentReason.HIGHEST_TYPE_PRIORITY)
+    depth = max(candidate.depth for candidate in top)
+    deepest = [candidate for candidate in top if candidate.depth == depth]
+    if len(deepest) == 1:
+        return Decision(deepest[0].territory_id, AlignmentReason.DEEPEST)
+    return Decision(None, AlignmentReason.TIE)

@@ -1,0 +1,162 @@
+"""Reading assignments, exclusions and the alignment of opportunities."""
+
+from collections.abc import Collection, Mapping
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Row, and_, select
+
+from etm_graph.db.paging import Order
+from etm_graph.db.sessions import ReadSession
+from etm_graph.features.alignment.tables import account_assignment, assignment_exclusion, opportunity_alignment
+from etm_graph.features.crm import queries as crm
+from etm_graph.features.models import queries as models
+from etm_graph.features.territories import queries as territories
+
+BY_ACCOUNT = Order("assignments", (account_assignment.c.account_id,))
+
+STANDING = {
+    "object_id": pl.Int64,
+    "territory_id": pl.Int64,
+    "manual": pl.Boolean,
+    "by_rule": pl.Boolean,
+    "rule_ids": pl.List(pl.Int64),
+}
+"""Columns of assignments in memory."""
+
+
+async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
+    """A model's stored assignments that stand now."""
+    text = await session.copy_out(
+        "SELECT account_id, territory_id, manual, by_rule, array_to_string(rule_ids, ' ') FROM account_assignment "  # noqa: S608 - a number
+        f"WHERE model_id = {int(model_id)} AND until IS NULL"
+    )
+    if not text:
+        return pl.DataFrame(schema=STANDING)
+    names = list(STANDING)
+    plain = {name: pl.String if name in {"manual", "by_rule", "rule_ids"} else pl.Int64 for name in names}
+    frame = pl.read_csv(BytesIO(text), has_header=False, new_columns=names, schema=plain)
+    rules = pl.col("rule_ids").fill_null("").str.split(" ").list.eval(
+        pl.element().filter(pl.element() != "").cast(pl.Int64)  # noqa: PLC1901 - a column, not a string
+    )
+    return frame.with_columns(pl.col("manual") == "t", pl.col("by_rule") == "t", rules)
+
+
+async def manual_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
+    """A model's assignments by hand that stand now: object_id, territory_id."""
+    columns = account_assignment.c
+    rows = await session.rows(
+        select(columns.account_id, columns.territory_id).where(
+            columns.model_id == model_id, columns.until.is_(None), columns.manual
+        )
+    )
+    return _pairs([tuple(row) for row in rows])
+
+
+async def exclusions(session: ReadSession, model_id: int) -> pl.DataFrame:
+    """A model's exclusions: object_id, territory_id."""
+    columns = assignment_exclusion.c
+    rows = await session.rows(
+        select(columns.account_id, columns.territory_id).where(columns.model_id == model_id)
+    )
+    return _pairs([tuple(row) for row in rows])
+
+
+def _pairs(rows: list[tuple[int, int]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"object_id": pl.Int64, "territory_id": pl.Int64}, orient="row")
+
+
+async def frozen_assignments(session: ReadSession, source_id: int | None, model_id: int) -> pl.DataFrame:
+    """Rule-made assignments of frozen accounts in `source_id`, as territories of the same developer name in `model_id`.
+
+    Columns object_id, territory_id; docs/domain.md, "Rules" 5.
+    """
+    if source_id is None:
+        return _pairs([])
+    old, new = territories.nodes.alias("old"), territories.nodes.alias("new")
+    columns = account_assignment.c
+    rows = await session.rows(
+        select(columns.account_id, new.c.id)
+        .join(crm.accounts, crm.accounts.c.id == columns.account_id)
+        .join(old, old.c.id == columns.territory_id)
+        .join(new, and_(new.c.model_id == model_id, new.c.developer_name == old.c.developer_name))
+        .where(
+            columns.model_id == source_id,
+            columns.until.is_(None),
+            columns.by_rule,
+            crm.accounts.c.excluded_from_realignment,
+        )
+    )
+    return _pairs([tuple(row) for row in rows])
+
+
+async def frozen_accounts(session: ReadSession) -> list[int]:
+    """The ids of frozen accounts."""
+    accounts = crm.accounts.c
+    rows = await session.rows(select(accounts.id).where(accounts.excluded_from_realignment))
+    return [row.id for row in rows]
+
+
+async def places(session: ReadSession, model_id: int) -> pl.DataFrame:
+    """A model's territories as alignment sees them: territory_id, path, type_priority, depth."""
+    priorities = {row.type_id: row.priority for row in await models.type_priorities(session, [model_id])}
+    rows = await territories.all_nodes(session, model_id)
+    return pl.DataFrame(
+        [(row.id, row.path, priorities.get(row.type_id, 0), row.depth) for row in rows],
+        schema={"territory_id": pl.Int64, "path": pl.String, "type_priority": pl.Int64, "depth": pl.Int64},
+        orient="row",
+    )
+
+
+async def alignments_of(
+    session: ReadSession, model_id: int, opportunity_ids: Collection[int]
+) -> Mapping[int, Row[Any]]:
+    """The alignment of opportunities in a model, by opportunity."""
+    columns = opportunity_alignment.c
+    rows = await session.rows(
+        select(opportunity_alignment).where(columns.model_id == model_id, columns.opportunity_id.in_(opportunity_ids))
+    )
+    return {row.opportunity_id: row for row in rows}
+
+
+async def territories_of_accounts(
+    session: ReadSession, model_id: int, account_ids: Collection[int]
+) -> Mapping[int, list[int]]:
+    """The territories of accounts in a model whose assignments are rows, by account."""
+    columns = account_assignment.c
+    rows = await session.rows(
+        select(columns.account_id, columns.territory_id)
+        .where(columns.model_id == model_id, columns.until.is_(None), columns.account_id.in_(account_ids))
+        .order_by(columns.account_id, columns.territory_id)
+    )
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row.account_id, []).append(row.territory_id)
+    return found
+
+
+def _aligned() -> Any:  # noqa: ANN401 - a selectable
+    found = crm.opportunities.c
+    nodes = territories.nodes
+    return (
+        select(
+            opportunity_alignment.c.model_id,
+            opportunity_alignment.c.opportunity_id,
+            opportunity_alignment.c.territory_id,
+            nodes.c.path,
+            found.account_id,
+            found.amount,
+            found.currency,
+            found.quantity,
+            found.close_date,
+            found.forecast_category,
+        )
+        .join(crm.opportunities, found.id == opportunity_alignment.c.opportunity_id)
+        .outerjoin(nodes, nodes.c.id == opportunity_alignment.c.territory_id)
+        .subquery("aligned_opportunities")
+    )
+
+
+aligned_opportunities = _aligned()
+"""Every opportunity with its territory in every model that has rows of its own, for features above."""

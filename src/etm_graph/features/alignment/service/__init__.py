@@ -1,0 +1,34 @@
+"""Use cases of assignments: the engine, runs, assignments by hand, exclusions."""
+
+from etm_graph.features.alignment.service.copying import copy_decisions
+from etm_graph.features.alignment.service.engine import STORED, Assignments, Engine, Sums
+from etm_graph.features.alignment.service.manual import (
+    assign_account,
+    exclude_account,
+    include_account,
+    unassign_account,
+)
+from etm_graph.features.alignment.service.runs import (
+    realign_opportunities,
+    reassign_accounts,
+    run_accounts,
+    run_all,
+    run_model,
+)
+
+__all__ = [
+    "STORED",
+    "Assignments",
+    "Engine",
+    "Sums",
+    "assign_account",
+    "copy_decisions",
+    "exclude_account",
+    "include_account",
+    "realign_opportunities",
+    "reassign_accounts",
+    "run_accounts",
+    "run_all",
+    "run_model",
+    "unassign_account",
+]

@@ -1,0 +1,112 @@
+"""Accounts in columns, as rules see them."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from sqlalchemy import select, text
+
+from etm_graph.core.changes import CRM_STREAM, ChangeKind, EntityType
+from etm_graph.core.criteria import DataType, FieldDef
+from etm_graph.db.sessions import ReadSession
+from etm_graph.events.tables import change
+
+async def account_facts(session: ReadSession, fields: Mapping[str, FieldDef], where: str = "") -> pl.DataFrame:
+    """Accounts as rules see them: `id` and a column for each field; revenue in corporate currency at today's rate.
+
+    where: a condition over `a`, the account, without parameters from outside. Loaded in bulk (COPY), in id order.
+    """
+    found = await session.copy_out(_facts_statement(fields, where))
+    schema: dict[str, pl.DataType] = {"id": pl.Int64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+    for name, field in fields.items():
+        if field.data_type is not DataType.LOCATION:
+            schema[name] = COLUMN_TYPES[field.data_type]
+    if not found:
+        return _with_lists(pl.DataFrame(schema=schema), fields)
+    order = ["id", "latitude", "longitude", *(name for name in fields if fields[name].data_type is not DataType.LOCATION)]
+    frame = pl.read_csv(found, has_header=False, new_columns=order, schema={name: schema[name] for name in order})
+    return _with_lists(frame, fields)
+
+
+COLUMN_TYPES: Mapping[DataType, pl.DataType] = {
+    DataType.TEXT: pl.String(),
+    DataType.POSTAL_CODE: pl.String(),
+    DataType.PICKLIST: pl.String(),
+    DataType.MULTI_PICKLIST: pl.String(),
+    DataType.NUMBER: pl.Float64(),
+    DataType.CURRENCY: pl.Float64(),
+    DataType.DATE: pl.Date(),
+    DataType.BOOLEAN: pl.Boolean(),
+}
+_SEPARATOR = "\x1f"
+
+
+def _with_lists(frame: pl.DataFrame, fields: Mapping[str, FieldDef]) -> pl.DataFrame:
+    lists = [name for name, field in fields.items() if field.data_type is DataType.MULTI_PICKLIST]
+    return frame.with_columns(pl.col(name).str.split(_SEPARATOR) for name in lists)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _facts_statement(fields: Mapping[str, FieldDef], where: str) -> str:
+    columns = ["a.id", "a.latitude", "a.longitude"]
+    for name, field in fields.items():
+        if field.data_type is DataType.LOCATION:
+            continue
+        custom = name.removeprefix("custom.")
+        if custom == name:
+            rate = "coalesce(r.rate, 1)"
+            columns.append(f"round(a.annual_revenue * {rate}, 2)" if name == "annual_revenue" else f"a.{name}")
+        elif field.data_type is DataType.MULTI_PICKLIST:
+            items = f"jsonb_array_elements_text(nullif(a.custom->{_quoted(custom)}, 'null'))"
+            columns.append(f"(SELECT string_agg(item, E'\\x1f') FROM {items} item)")
+        else:
+            columns.append(f"a.custom->>{_quoted(custom)}")
+    latest = "SELECT DISTINCT ON (currency) currency, rate FROM exchange_rate WHERE effective_from <= current_date"
+    rates = f"LEFT JOIN ({latest} ORDER BY currency, effective_from DESC) r ON r.currency = a.currency"
+    condition = f"WHERE {where}" if where else ""
+    return f"SELECT {', '.join(columns)} FROM account a {rates} {condition} ORDER BY a.id"  # noqa: S608 - names are checked developer names, values are numbers
+
+
+async def account_facts_since(
+    session: ReadSession, fields: Mapping[str, FieldDef], seq: int
+) -> tuple[pl.DataFrame, Sequence[int]]:
+    """Accounts changed after a number of the crm stream, and the ids of those deleted since."""
+    changed = await account_facts(session, fields, f"a.version > {int(seq)}")
+    deleted = await session.rows(
+        select(change.c.entity_id).where(
+            change.c.stream_id == CRM_STREAM,
+            change.c.seq > seq,
+            change.c.entity_type == EntityType.ACCOUNT.value,
+            change.c.kind == ChangeKind.DELETED.value,
+        )
+    )
+    return changed, [row.entity_id for row in deleted]
+
+
+async def pipeline_by_account(session: ReadSession) -> pl.DataFrame:
+    """Open pipeline of each account in corporate currency at each close date's rate: account_id, pipeline."""
+    rate = (
+        "coalesce((SELECT x.rate FROM exchange_rate x WHERE x.currency = o.currency AND x.effective_from <= o.close_date "
+        "ORDER BY x.effective_from DESC LIMIT 1), 1)"
+    )
+    found = await session.copy_out(
+        f"SELECT o.account_id, sum(round(o.amount * {rate}, 2)) FROM opportunity o "  # noqa: S608 - no input
+        "WHERE o.forecast_category NOT IN ('CLOSED', 'OMITTED') GROUP BY o.account_id"
+    )
+    schema = {"account_id": pl.Int64, "pipeline": pl.Float64}
+    if not found:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(found, has_header=False, new_columns=list(schema), schema=schema)
+
+
+async def facts_signature(session: ReadSession, fields: Mapping[str, FieldDef]) -> str:
+    """Changes whenever the columns of `account_facts` or the rates in them do."""
+    rates = await session.scalar(
+        text(
+            "SELECT md5(coalesce(string_agg(currency || rate::text, ',' ORDER BY currency, effective_from), '')) "
+            "FROM exchange_rate WHERE effective_from <= current_date"
+        )
+    )
+    return f"{rates}:{sorted((field.name, field.data_type.value) for field in fields.values())}"

@@ -1,0 +1,29 @@
+"""Use cases of the CRM."""
+
+from etm_graph.features.crm.service.fields import create_custom_field, delete_custom_field, update_custom_field
+from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged, UsersChanged
+from etm_graph.features.crm.service.records import (
+    create_account,
+    create_opportunity,
+    delete_record,
+    update_account,
+    update_opportunity,
+)
+from etm_graph.features.crm.service.users import create_user, delete_user, update_user
+
+__all__ = [
+    "AccountsChanged",
+    "OpportunitiesChanged",
+    "UsersChanged",
+    "create_account",
+    "create_custom_field",
+    "create_opportunity",
+    "create_user",
+    "delete_custom_field",
+    "delete_record",
+    "delete_user",
+    "update_account",
+    "update_custom_field",
+    "update_opportunity",
+    "update_user",
+]

@@ -1,0 +1,24 @@
+"""What happened in the CRM, for those above who react in the same transaction."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsChanged:
+    """These accounts were created or changed."""
+
+    account_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpportunitiesChanged:
+    """These opportunities were created or changed."""
+
+    opportunity_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UsersChanged:
+    """These users were created, changed or deleted."""
+
+    user_ids: tuple[int, ...]

@@ -1,0 +1,81 @@
+"""Users and the management hierarchy."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import insert, select, update
+
+from etm_graph.core.access import Act, Kind
+from etm_graph.core.changes import CRM_STREAM, ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.errors import Cycle, Invalid, NotFound, Taken
+from etm_graph.core.names import check_name
+from etm_graph.events.unit_of_work import UnitOfWork
+from etm_graph.features.crm.service.editing import begin, delete_unused, edit, read_row
+from etm_graph.features.crm.service.happenings import UsersChanged
+from etm_graph.features.crm.tables import app_user
+
+USER_NAME_CHARACTERS_MAX = 80
+
+
+async def _check_manager(work: UnitOfWork, user_id: int | None, manager_id: object) -> None:
+    """Pass when the manager exists and does not report, directly or not, to the user."""
+    reports_to = {
+        row.id: row.manager_id for row in await work.session.rows(select(app_user.c.id, app_user.c.manager_id))
+    }
+    if manager_id not in reports_to:
+        raise NotFound("There is no such manager.", field=["managerId"])
+    above: object = manager_id
+    while above is not None:
+        if above == user_id:
+            raise Cycle("The manager reports to this user already.", field=["managerId"])
+        above = reports_to[above]
+
+
+def _checked(wanted: Mapping[str, object]) -> dict[str, object]:
+    values = dict(wanted)
+    if "name" in values:
+        values["name"] = check_name(str(values["name"]))
+    if "email" in values and "@" not in str(values["email"]):
+        raise Invalid(f"{values['email']!r} is no e-mail address.", field=["email"])
+    return values
+
+
+async def create_user(work: UnitOfWork, user_name: str, wanted: Mapping[str, object]) -> int:
+    """Create a user, who has no role yet; returns the id. Raises `Taken`, `Invalid`, `NotFound`, `Forbidden`."""
+    await begin(work, Act.CREATE, Kind.ORGANISATION)
+    if not 0 < len(user_name.strip()) <= USER_NAME_CHARACTERS_MAX:
+        raise Invalid(f"A user name has 1 to {USER_NAME_CHARACTERS_MAX} characters.", field=["userName"])
+    if await work.session.scalar(select(app_user.c.id).where(app_user.c.user_name == user_name)) is not None:
+        raise Taken(f"There is a user {user_name} already.", field=["userName"])
+    values = _checked(wanted)
+    if values.get("manager_id") is not None:
+        await _check_manager(work, None, values["manager_id"])
+    defaults = {"time_zone": "UTC", "locale": "en-GB", "active": True, "suspended": False}
+    row = {**defaults, **values, "user_name": user_name.strip()}
+    user_id = int(await work.session.scalar(insert(app_user).values(**row, version=0).returning(app_user.c.id)))
+    draft = ChangeDraft(EntityType.USER, ChangeKind.CREATED, user_id, user_name, after=row)
+    seq = work.record(CRM_STREAM, draft)
+    await work.session.execute(update(app_user).where(app_user.c.id == user_id).values(version=seq))
+    await work.announce(UsersChanged((user_id,)))
+    return user_id
+
+
+async def update_user(work: UnitOfWork, user_id: int, expected_version: int, wanted: Mapping[str, object]) -> int:
+    """Change a user, also who is above in the management hierarchy; returns the id. Raises `Conflict`, `Cycle` …"""
+    await begin(work, Act.UPDATE, Kind.ORGANISATION)
+    row = await read_row(work, app_user, "user", user_id)
+    values = _checked(wanted)
+    if values.get("manager_id") is not None:
+        await _check_manager(work, user_id, values["manager_id"])
+    if await edit(work, app_user, EntityType.USER, row, row.user_name, values, expected_version):
+        await work.announce(UsersChanged((user_id,)))
+    return user_id
+
+
+async def delete_user(work: UnitOfWork, user_id: int) -> int:
+    """Delete a user whom nothing refers to; returns the id. Raises `InUse`, `NotFound`, `Forbidden`."""
+    await begin(work, Act.DELETE, Kind.ORGANISATION)
+    row = await read_row(work, app_user, "user", user_id)
+    await delete_unused(work, app_user, user_id, f"{row.name} cannot be deleted; set active to false instead.")
+    work.record(CRM_STREAM, ChangeDraft(EntityType.USER, ChangeKind.DELETED, user_id, row.user_name))
+    await work.announce(UsersChanged((user_id,)))
+    return user_id

@@ -1,0 +1,1 @@
+"""Several structures side by side: clones of models."""
