@@ -9,6 +9,7 @@ from rich.console import Console
 
 from etm_graph import serving
 from etm_graph.api import print_schema
+from etm_graph.demo.records import Sizes
 from etm_graph.settings import Settings
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="Enterprise sales-territory management.")
@@ -27,8 +28,26 @@ def serve(
 def migrate() -> None:
     """Bring the database to the newest schema."""
     settings = Settings()
-    asyncio.run(serving.prepare(settings, serving.database_url(settings)))
+    asyncio.run(serving.prepare(serving.database_url(settings)))
     console.print("The database is up to date.")
+
+
+demo_commands = typer.Typer(no_args_is_help=True, help="The demo company.")
+main.add_typer(demo_commands, name="demo")
+
+
+@demo_commands.command("load")
+def demo_load(
+    accounts: Annotated[int, typer.Option(help="How many accounts; three opportunities each.", min=1_000)] = 20_000,
+) -> None:
+    """Load the demo company into a new database."""
+    settings = Settings()
+    url = serving.database_url(settings)
+    asyncio.run(serving.prepare(url))
+    sizes = Sizes(accounts, 3 * accounts)
+    if not asyncio.run(serving.load_demo_company(settings, url, console, sizes)):
+        console.print("[red]The database is not empty; nothing was loaded. Use another ETM_DATA_DIR.[/red]")
+        raise typer.Exit(1)
 
 
 @main.command()

@@ -6,15 +6,22 @@ import os
 import secrets
 import sys
 from datetime import timedelta
+from functools import partial
 
 import structlog
 import uvicorn
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
 from sqlalchemy.engine import make_url
 
-from etm_graph.app import make_app, token_config
+from etm_graph.app import Process, make_app, make_process, token_config
 from etm_graph.db.embedded import start_embedded
 from etm_graph.db.migrate import migrate
+from etm_graph.demo.load import is_new, load_demo
+from etm_graph.demo.records import Sizes
+from etm_graph.features.alignment.service import Engine, run_model
+from etm_graph.identity.principal import SYSTEM
 from etm_graph.identity.tokens import mint_development_token
 from etm_graph.settings import Mode, Settings
 
@@ -88,9 +95,37 @@ def development_token(settings: Settings, user: str, life: timedelta) -> str:
     return mint_development_token(token_config(settings, dev_secret(settings)), user, life)
 
 
-async def prepare(settings: Settings, url: str) -> None:
-    """Migrate the database."""
+async def prepare(url: str) -> None:
+    """Bring the database to the newest schema."""
     await migrate(url)
+
+
+async def load_demo_company(settings: Settings, url: str, console: Console, sizes: Sizes) -> bool:
+    """Load the demo company with a progress bar; False, with nothing touched, when the database is not new."""
+    process = make_process(settings, url, dev_secret(settings))
+    try:
+        if not await is_new(process.database):
+            return False
+        with RichProgress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        ) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def progress(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done)
+
+            await load_demo(process.database, sizes, partial(run_as_system, process), progress)
+        return True
+    finally:
+        await process.database.close()
+
+
+async def run_as_system(process: Process, model_id: int) -> None:
+    """A full run of a model whose assignments are stored."""
+    async with process.writer.unit_of_work(SYSTEM) as work:
+        await run_model(work, process.services.get(Engine), model_id)
 
 
 class _Server(uvicorn.Server):
@@ -108,7 +143,9 @@ def serve(settings: Settings, console: Console, *, with_demo: bool) -> None:
     check_settings(settings)
     configure_logs()
     url = database_url(settings)
-    asyncio.run(prepare(settings, url))
+    asyncio.run(prepare(url))
+    if with_demo and asyncio.run(load_demo_company(settings, url, console, Sizes())):
+        console.print("The demo company Northwind Industries is loaded.")
     app = make_app(settings, url, dev_secret(settings))
     where = f"http://{settings.host}:{settings.port}/graphql"
     console.print(f"\n[bold]etm-graph[/bold] serves at {where} (PostgreSQL: {make_url(url).render_as_string()})")

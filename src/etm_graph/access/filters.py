@@ -6,28 +6,35 @@ with what they allow, each without the regions inside it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
 from sqlalchemy import ColumnElement, and_, false, not_, or_, true
 
-from etm_graph.access.decisions import Access, is_live
+from etm_graph.access.decisions import Access, is_live, reads_model
+from etm_graph.access.lint import OUTSIDE_MODELS
+from etm_graph.access.snapshot import PolicySnapshot
 from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind, StateGroup
 from etm_graph.core.hierarchy import subtree_end
 from etm_graph.core.lifecycle import STATES_IN
 from etm_graph.identity.principal import Principal
+
+Verdict = tuple[bool, bool]
+"""Whether an act is allowed on others' objects, and on one's own."""
+
+_YES, _NO = pl.lit(value=True), pl.lit(value=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """Objects of some models and states below `path` but not below `except_paths`.
 
-    model_id: the one model, or None for all but `except_models`. own: True for the principal's own objects only, False
-    for others' only, None for both.
+    states: None for kinds outside models, which have none. model_id: the one model, or None for all but
+    `except_models`. own: True for the principal's own objects only, False for others' only, None for both.
     """
 
-    states: tuple[StateGroup, ...]
+    states: tuple[StateGroup, ...] | None
     path: str
     except_paths: tuple[str, ...]
     model_id: int | None
@@ -43,42 +50,67 @@ class Predicate:
     user_id: int
 
 
-def _own(verdict: tuple[bool, bool]) -> bool | None:
-    """verdict: (allowed on others' objects, allowed on one's own)."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of which policy, with the models that it is asked of."""
+
+    snapshot: PolicySnapshot
+    kind: Kind
+    act: Act
+    model_id: int | None
+    except_models: tuple[int, ...]
+
+    def verdict(self, grants: Iterable[Grant], state: StateGroup) -> Verdict:
+        roles = frozenset(grant.role for grant in grants)
+        others, mine = (self.snapshot.allowed(roles, self.kind, state, self.act, own) for own in (False, True))
+        return others, mine
+
+
+def _own(verdict: Verdict) -> bool | None:
     others, mine = verdict
     return None if others and mine else mine
 
 
-def _regions(
-    access: Access, grants: Sequence[Grant], kind: Kind, act: Act, model_id: int | None, except_models: tuple[int, ...]
-) -> Iterable[Region]:
-    cut = sorted({grant.path for grant in grants}) if kind is not Kind.MODEL else []
-    paths = [ORGANISATION_PATH, *(path for path in cut if path != ORGANISATION_PATH)]
+def _boundaries(asked: _Asked, grants: Sequence[Grant], paths: Sequence[str], state: StateGroup) -> dict[str, Verdict]:
+    """Map the paths at which the verdict differs from the one around them; the root always is one."""
+    kept: dict[str, Verdict] = {}
     for path in paths:
-        inner = tuple(other for other in paths if other != path and other.startswith(path))
-        reaching = [g for g in grants if kind is Kind.MODEL or path.startswith(g.path)]
-        roles = frozenset(grant.role for grant in reaching)
-        by_verdict: dict[tuple[bool, bool], list[StateGroup]] = {}
-        for state in StateGroup:
-            verdict = (
-                access.snapshot.allowed(roles, kind, state, act, False),
-                access.snapshot.allowed(roles, kind, state, act, True),
-            )
-            by_verdict.setdefault(verdict, []).append(state)
-        for verdict, states in by_verdict.items():
+        verdict = asked.verdict((grant for grant in grants if path.startswith(grant.path)), state)
+        around = max((other for other in kept if path.startswith(other)), key=len, default=None)
+        if around is None or kept[around] != verdict:
+            kept[path] = verdict
+    return kept
+
+
+def _regions(asked: _Asked, grants: Sequence[Grant]) -> Iterable[Region]:
+    if reads_model(asked.kind, asked.act):
+        grants = [replace(grant, path=ORGANISATION_PATH) for grant in grants]
+    paths = [ORGANISATION_PATH, *sorted({grant.path for grant in grants} - {ORGANISATION_PATH})]
+    states: dict[tuple[str, tuple[str, ...], bool | None], list[StateGroup]] = {}
+    for state in StateGroup:
+        kept = _boundaries(asked, grants, paths, state)
+        for path, verdict in kept.items():
             if any(verdict):
-                yield Region(tuple(states), path, inner, model_id, except_models, _own(verdict))
+                inner = tuple(other for other in kept if other != path and other.startswith(path))
+                states.setdefault((path, inner, _own(verdict)), []).append(state)
+    for (path, inner, own), together in states.items():
+        yield Region(tuple(together), path, inner, asked.model_id, asked.except_models, own)
 
 
-def compile_predicate(access: Access, principal: Principal, kind: Kind, act: Act, now: datetime) -> Predicate:
-    """What the principal may do this to, in models of every state."""
+def visible_predicate(access: Access, principal: Principal, kind: Kind, act: Act, now: datetime) -> Predicate:
+    """Compile what the principal may do this to, in models of every state."""
     grants = [] if principal.suspended else [grant for grant in principal.grants if is_live(grant, now)]
+    snapshot = access.snapshot
+    if kind in OUTSIDE_MODELS:
+        verdict = _Asked(snapshot, kind, act, None, ()).verdict(grants, StateGroup.ACTIVE)
+        everywhere = Region(None, ORGANISATION_PATH, (), None, (), _own(verdict))
+        return Predicate((everywhere,) if any(verdict) else (), principal.user_id)
     named = tuple(sorted({grant.model_id for grant in grants if grant.model_id is not None}))
     general = [grant for grant in grants if grant.model_id is None]
-    regions = list(_regions(access, general, kind, act, None, named)) if general else []
+    regions = list(_regions(_Asked(snapshot, kind, act, None, named), general))
     for model_id in named:
         here = [grant for grant in grants if grant.model_id in {None, model_id}]
-        regions += _regions(access, here, kind, act, model_id, ())
+        regions += _regions(_Asked(snapshot, kind, act, model_id, ()), here)
     return Predicate(tuple(regions), principal.user_id)
 
 
@@ -90,12 +122,14 @@ def to_sql(
     path: ColumnElement[str] | None,
     owner: ColumnElement[int] | None,
 ) -> ColumnElement[bool]:
-    """The condition in SQL. state holds model states; path None means objects at a model's root; without owner, nothing
-    is one's own."""
+    """Render the condition in SQL.
+
+    state: a column of `ModelState` texts. path: None means objects at a model's root. owner: None means that nothing is
+    one's own; where it is NULL, neither is that row.
+    """
 
     def render(region: Region) -> ColumnElement[bool]:
-        states = [value.value for group in region.states for value in STATES_IN[group]]
-        terms: list[ColumnElement[bool]] = [state.in_(states)]
+        terms: list[ColumnElement[bool]] = [] if region.states is None else [state.in_(_states(region.states))]
         if region.model_id is not None:
             terms.append(model_id == region.model_id)
         elif region.except_models:
@@ -115,6 +149,10 @@ def to_sql(
     return or_(false(), *(render(region) for region in predicate.regions))
 
 
+def _states(groups: Iterable[StateGroup]) -> list[str]:
+    return [state.value for group in groups for state in STATES_IN[group]]
+
+
 def _within(path: ColumnElement[str], ancestor: str) -> ColumnElement[bool]:
     return and_(path >= ancestor, path < subtree_end(ancestor))
 
@@ -127,11 +165,10 @@ def to_polars(
     path: str | None = "path",
     owner: str | None = "owner_id",
 ) -> pl.Expr:
-    """The same condition over a Polars frame with columns of these names."""
+    """Render the same condition over a Polars frame with columns of these names."""
 
     def render(region: Region) -> pl.Expr:
-        states = [value.value for group in region.states for value in STATES_IN[group]]
-        term = pl.col(state).is_in(states)
+        term = _YES if region.states is None else pl.col(state).is_in(_states(region.states))
         if region.model_id is not None:
             term &= pl.col(model_id) == region.model_id
         elif region.except_models:
@@ -143,11 +180,11 @@ def to_polars(
             for inner in region.except_paths:
                 term &= ~pl.col(path).str.starts_with(inner)
         if region.own is not None:
-            mine = pl.lit(False) if owner is None else pl.col(owner).eq_missing(pl.lit(predicate.user_id))  # noqa: FBT003 - a literal
+            mine = _NO if owner is None else pl.col(owner).eq_missing(pl.lit(predicate.user_id))
             term &= mine if region.own else ~mine
         return term
 
-    condition = pl.lit(False)  # noqa: FBT003 - a literal
+    condition = _NO
     for region in predicate.regions:
         condition |= render(region)
     return condition
@@ -165,6 +202,6 @@ def visible(
     path: ColumnElement[str] | None = None,
     owner: ColumnElement[int] | None = None,
 ) -> ColumnElement[bool]:
-    """The SQL condition that keeps the rows on which the act is allowed."""
-    predicate = compile_predicate(access, principal, kind, act, now)
+    """Make the SQL condition that keeps the rows on which the act is allowed."""
+    predicate = visible_predicate(access, principal, kind, act, now)
     return to_sql(predicate, state=state, model_id=model_id, path=path, owner=owner)

@@ -1,16 +1,45 @@
-"""Grants in the database."""
+"""Grants and the audit in the database."""
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from etm_graph.access.tables import role_grant
-from etm_graph.core.access import ORGANISATION_PATH, Grant, Role
+from etm_graph.access.tables import audit_entry, role_grant
+from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind, Role
+from etm_graph.core.errors import ErrorCode, Invalid
 from etm_graph.db.sessions import ReadSession, WriteSession
+
+_PATH = re.compile(r"/(?:[A-Za-z][A-Za-z0-9_]{0,79}/)*")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act that changed something, or was refused.
+
+    method: how the caller proved who it is. code: of the refusal. streams: the streams that the act wrote to.
+    details: JSON values; what the act was done to goes here (kind, id, model, state, path). Never a token or a secret.
+    """
+
+    at: datetime
+    user_id: int
+    method: str
+    act: Act
+    kind: Kind
+    allowed: bool
+    roles: frozenset[Role]
+    policy_version: str
+    code: ErrorCode | None = None
+    change_set: str | None = None
+    streams: tuple[int, ...] = ()
+    request_id: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 async def load_grants(session: ReadSession, user_id: int) -> tuple[Grant, ...]:
-    """A user's grants, also expired ones: decisions look at the time themselves."""
+    """Read a user's grants, also expired ones: decisions look at the time themselves."""
     columns = role_grant.c
     rows = await session.rows(
         select(columns.role, columns.model_id, columns.path, columns.expires_at)
@@ -31,7 +60,15 @@ async def add_grant(
     path: str = ORGANISATION_PATH,
     expires_at: datetime | None = None,
 ) -> int:
-    """Give a role; returns the grant's id."""
+    """Give a role; returns the grant's id.
+
+    Raises `Invalid` for a path that is no territory's and for an end that has passed. Whether the giver may is the
+    caller's to decide first.
+    """
+    if _PATH.fullmatch(path) is None:
+        raise Invalid("A grant's path is that of a territory, such as /EMEA/North/, or / for all.", field=["path"])
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("A grant must end in the future.", field=["expiresAt"])
     values = {
         "user_id": user_id,
         "role": role.value,
@@ -48,3 +85,22 @@ async def revoke_grant(session: WriteSession, grant_id: int) -> bool:
     """Take a role back; False when there was no such grant."""
     gone = await session.execute(delete(role_grant).where(role_grant.c.id == grant_id))
     return gone.rowcount == 1
+
+
+async def write_audit(session: WriteSession, entries: Sequence[AuditEntry]) -> None:
+    """Note acts in the transaction that does them; a refused act needs one of its own, for its own is rolled back."""
+    if entries:
+        await session.execute(insert(audit_entry), [_audit_values(entry) for entry in entries])
+
+
+def _audit_values(entry: AuditEntry) -> dict[str, object]:
+    values = asdict(entry)
+    kind = values.pop("kind")
+    return {
+        **values,
+        "act": entry.act.value,
+        "code": None if entry.code is None else entry.code.value,
+        "roles": sorted(role.value for role in entry.roles),
+        "streams": list(entry.streams),
+        "details": {"kind": kind.value, **entry.details},
+    }

@@ -9,11 +9,28 @@ from etm_graph.core.access import Act, Kind, Role, StateGroup
 EVERYONE = "everyone"
 """The role that every request carries."""
 
-EFFECT = "some(where (p.eft == allow)) && !some(where (p.eft == deny))"
-MATCHER = (
-    'r.kind == p.kind && (r.act == p.act || p.act == "*") && (r.state == p.state || p.state == "*") '
-    '&& p.role in r.sub && (p.cond == "any" || r.own)'
+OUTSIDE_MODELS = frozenset({Kind.CRM, Kind.ORGANISATION, Kind.POLICY, Kind.AUDIT, Kind.JOB})
+"""Kinds that belong to no model: any grant counts for them, wherever it is, and their state is `active`."""
+
+MODEL_LINES = (
+    "[request_definition]",
+    "r = sub, kind, state, act, own",
+    "[policy_definition]",
+    "p = role, kind, state, act, cond, eft",
+    "[role_definition]",
+    "g = _, _",
+    "[policy_effect]",
+    "e = some(where (p.eft == allow)) && !some(where (p.eft == deny))",
+    "[matchers]",
+    (
+        'm = r.kind == p.kind && (r.act == p.act || p.act == "*") && (r.state == p.state || p.state == "*") '
+        '&& p.role in r.sub && (p.cond == "any" || r.own)'
+    ),
 )
+"""The one model.conf: deny overrides, no match denies, and the matcher that the decisions are tested for.
+
+The whole file is compared, because a second `e` or `m` further down would silently replace the first."""
+
 _COLUMNS = 7
 
 
@@ -45,31 +62,43 @@ _VOCABULARY: Sequence[tuple[str, frozenset[str]]] = (
 
 def _row(number: int, cells: Sequence[str]) -> PolicyRow:
     if len(cells) != _COLUMNS or cells[0] != "p":
-        raise BadPolicy(f"policy.csv line {number}: a row is p and six values")
+        raise BadPolicy(f"policy.csv line {number}: a row is p and six values; comments and roles of roles are refused")
     for (column, allowed), cell in zip(_VOCABULARY, cells[1:], strict=True):
         if cell not in allowed:
             raise BadPolicy(f"policy.csv line {number}: {cell!r} is no {column}")
-    return PolicyRow(*cells[1:])
+    row = PolicyRow(*cells[1:])
+    if row.kind in OUTSIDE_MODELS and row.state != StateGroup.ACTIVE:
+        raise BadPolicy(f"policy.csv line {number}: {row.kind} belongs to no model, so its state is always active")
+    if row.role == EVERYONE and row.eft == "allow":
+        raise BadPolicy(f"policy.csv line {number}: {EVERYONE} may be denied, but only a granted role may be allowed")
+    return row
 
 
 def lint_policy(text: str) -> tuple[PolicyRow, ...]:
-    """The rows of policy.csv; raises `BadPolicy` naming the line."""
+    """Read the rows of policy.csv; raises `BadPolicy` naming the line."""
     if text.startswith("\ufeff"):
         raise BadPolicy("policy.csv begins with a byte order mark, which would hide its first row")
-    lines = csv.reader(text.splitlines(), skipinitialspace=True)
+    try:
+        lines = list(csv.reader(text.splitlines(), skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise BadPolicy(f"policy.csv is not well-formed: {error}") from error
     rows = [_row(number, [cell.strip() for cell in cells]) for number, cells in enumerate(lines, 1) if cells]
     if not rows:
         raise BadPolicy("policy.csv has no rows")
-    if len(set(rows)) != len(rows):
-        twice = next(row for row in rows if rows.count(row) > 1)
-        raise BadPolicy(f"policy.csv says twice: {twice}")
+    seen: set[PolicyRow] = set()
+    for row in rows:
+        if row in seen:
+            raise BadPolicy(f"policy.csv says twice: {row}")
+        seen.add(row)
     return tuple(rows)
 
 
 def lint_model(text: str) -> None:
-    """Pass for the one effect and matcher that the decisions are proved for; raise `BadPolicy` otherwise."""
-    lines = [line.strip() for line in text.splitlines()]
-    if f"e = {EFFECT}" not in lines:
-        raise BadPolicy("model.conf: the effect must be deny-overrides with no match meaning deny")
-    if f"m = {MATCHER}" not in lines:
-        raise BadPolicy("model.conf: the matcher is not the one that decisions are tested for")
+    """Pass for the one model.conf that the decisions are proved for; raise `BadPolicy` naming the line otherwise."""
+    lines = [stripped for line in text.splitlines() if (stripped := line.strip())]
+    for number, expected in enumerate(MODEL_LINES):
+        found = lines[number] if number < len(lines) else "nothing"
+        if found != expected:
+            raise BadPolicy(f"model.conf must be the model that decisions are tested for: {found!r} for {expected!r}")
+    if len(lines) > len(MODEL_LINES):
+        raise BadPolicy(f"model.conf has more than the tested model: {lines[len(MODEL_LINES)]!r}")

@@ -1,27 +1,43 @@
-"""API keys for tools: `etm_<8-character id>_<secret>`, shown once, kept as a hash.
+"""API keys for tools: `etm_<environment>_<8-character id>_<43-character secret>`, shown once, kept as a hash.
 
-The secret has 256 random bits, so one round of SHA-256 is enough and a slow hash would only invite a flood.
+The secret has 256 random bits, so one round of SHA-256 is enough and a slow hash would only invite a flood. The hash is
+of the whole key, so that no part of it can be exchanged.
 """
 
 import hmac
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import insert, select, update
 
+from etm_graph.core.errors import NotFound
 from etm_graph.db.sessions import ReadSession, WriteSession
 from etm_graph.identity.tables import api_key
 
 PREFIX = "etm_"
 LIFE_DEFAULT = timedelta(days=90)
-_FORM = re.compile(r"etm_([a-z2-7]{8})_([A-Za-z0-9_-]{43})")
+OVERLAP_DEFAULT = timedelta(days=1)
+"""How long the old key of a rotation still works."""
+
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,15}")
+_FORM = re.compile(r"etm_[a-z][a-z0-9]{0,15}_([a-z2-7]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-def _hash(secret: str) -> bytes:
-    return sha256(secret.encode()).digest()
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """What a valid key says: its public id, whose it is, when it ends."""
+
+    key_id: str
+    user_id: int
+    expires_at: datetime
+
+
+def _hash(key: str) -> bytes:
+    return sha256(key.encode()).digest()
 
 
 _NOBODY = _hash("nobody")
@@ -35,14 +51,21 @@ async def create_api_key(
     now: datetime,
     created_by: int | None = None,
     life: timedelta = LIFE_DEFAULT,
+    environment: str = "live",
 ) -> str:
-    """A new key for a user; it is returned here and never again. Two keys may live at a time, to rotate them."""
+    """Make a key for a user; it is returned here and never again.
+
+    environment: lower-case letters and digits, for people and scanners to tell keys apart. Raises `ValueError` for any
+    other text and for a life that is over at once.
+    """
+    if _ENVIRONMENT.fullmatch(environment) is None or life <= timedelta(0):
+        raise ValueError("a key has an environment of up to 16 lower-case letters and digits, and a life")
     key_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
-    secret = secrets.token_urlsafe(32)
+    key = f"{PREFIX}{environment}_{key_id}_{secrets.token_urlsafe(32)}"
     await session.execute(
         insert(api_key).values(
             id=key_id,
-            secret_hash=_hash(secret),
+            secret_hash=_hash(key),
             name=name,
             user_id=user_id,
             created_by=created_by,
@@ -50,19 +73,52 @@ async def create_api_key(
             expires_at=now + life,
         )
     )
-    return f"{PREFIX}{key_id}_{secret}"
+    return key
 
 
-async def verify_api_key(session: ReadSession, key: str, now: datetime) -> tuple[int, datetime] | None:
-    """The user and the end of a valid key; None for any other, in the same time."""
+async def verify_api_key(session: ReadSession, key: str, now: datetime) -> LiveKey | None:
+    """Recognise a valid key; None for any other, after the same work."""
     form = _FORM.fullmatch(key)
     if form is None:
         return None
     row = await session.row(select(api_key).where(api_key.c.id == form[1]))
-    genuine = hmac.compare_digest(_hash(form[2]), _NOBODY if row is None else bytes(row.secret_hash))
+    genuine = hmac.compare_digest(_hash(key), _NOBODY if row is None else bytes(row.secret_hash))
     if row is None or not genuine or row.revoked_at is not None or row.expires_at <= now:
         return None
-    return int(row.user_id), row.expires_at
+    return LiveKey(row.id, int(row.user_id), row.expires_at)
+
+
+async def is_key_live(session: ReadSession, key_id: str, now: datetime) -> bool:
+    """Whether a key that was presented before is neither revoked nor over."""
+    columns = api_key.c
+    live = select(columns.id).where(columns.id == key_id, columns.revoked_at.is_(None), columns.expires_at > now)
+    return await session.row(live) is not None
+
+
+async def rotate_api_key(
+    session: WriteSession,
+    key_id: str,
+    *,
+    now: datetime,
+    created_by: int | None = None,
+    life: timedelta = LIFE_DEFAULT,
+    overlap: timedelta = OVERLAP_DEFAULT,
+    environment: str = "live",
+) -> str:
+    """Make a successor of a live key, returned here and never again; the old one works for `overlap` longer at most.
+
+    Raises `NotFound` when there is no such live key.
+    """
+    columns = api_key.c
+    live = (columns.id == key_id, columns.revoked_at.is_(None), columns.expires_at > now)
+    old = await session.row(select(columns.user_id, columns.name, columns.expires_at).where(*live).with_for_update())
+    if old is None:
+        raise NotFound("There is no such API key that still works; create a new one.")
+    ends = min(old.expires_at, now + overlap)
+    await session.execute(update(api_key).where(columns.id == key_id).values(expires_at=ends))
+    return await create_api_key(
+        session, old.user_id, old.name, now=now, created_by=created_by, life=life, environment=environment
+    )
 
 
 async def revoke_api_key(session: WriteSession, key_id: str, now: datetime) -> bool:

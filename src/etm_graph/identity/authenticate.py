@@ -10,14 +10,16 @@ from time import monotonic
 from etm_graph.core.access import Grant
 from etm_graph.core.errors import Unauthenticated
 from etm_graph.db.sessions import ReadSession
-from etm_graph.identity.api_keys import PREFIX, verify_api_key
+from etm_graph.identity.api_keys import PREFIX, is_key_live, verify_api_key
 from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.identity.tokens import TokenVerifier
 
 FRESH_S = 2.0
-"""Seconds for which a principal is remembered: how long a revoked grant may still work."""
+"""Seconds for which a principal is remembered: how long a revoked grant or key may still work in another process."""
 
 REMEMBERED_MAX = 10_000
+"""Most principals that are remembered; when there are more, all are forgotten."""
+
 _REFUSED = "Sign in: the request has no valid credentials."
 
 
@@ -55,43 +57,54 @@ class Authenticator:
         self._remembered: dict[str, tuple[float, Principal]] = {}
 
     async def authenticate(self, header: str | None) -> Principal:
-        """The principal of `Bearer <token or key>`; raises `Unauthenticated`, always with the same words."""
+        """Recognise `Bearer <token or key>`; raises `Unauthenticated`, always with the same words."""
         scheme, _, credential = (header or "").strip().partition(" ")
         credential = credential.strip()
-        if scheme.lower() != "bearer" or not credential:
+        if scheme.lower() != "bearer" or not credential.isascii() or not credential:
             raise Unauthenticated(_REFUSED)
         digest = sha256(credential.encode()).hexdigest()
-        remembered = self._remembered.get(digest)
-        if remembered is not None and monotonic() - remembered[0] < FRESH_S and not self._over(remembered[1]):
-            return remembered[1]
+        remembered = self._recall(digest)
+        if remembered is not None and not self._over(remembered):
+            return remembered
         principal = replace(await self._look_up(credential), credential=digest)
-        self._remember(digest, principal)
+        self._remember(principal)
         return principal
 
     async def refresh(self, principal: Principal) -> Principal:
-        """The same caller as of now; raises `Unauthenticated` when it is no longer let in."""
-        remembered = self._remembered.get(principal.credential)
-        if remembered is not None and monotonic() - remembered[0] < FRESH_S:
-            return remembered[1]
+        """Look the same caller up again; raises `Unauthenticated` when it is no longer let in.
+
+        A revoked API key is noticed here too, so that an open subscription does not keep it alive.
+        """
         if self._over(principal):
             raise Unauthenticated(_REFUSED)
+        remembered = self._recall(principal.credential)
+        if remembered is not None:
+            return remembered
         async with self._read() as session:
+            if principal.key_id is not None and not await is_key_live(session, principal.key_id, datetime.now(UTC)):
+                raise Unauthenticated(_REFUSED)
             subject = await self._directory.by_id(session, principal.user_id)
+            if subject is None or not subject.active:
+                raise Unauthenticated(_REFUSED)
             grants = await self._directory.grants(session, principal.user_id)
-        if subject is None or not subject.active:
-            raise Unauthenticated(_REFUSED)
         fresh = replace(principal, grants=grants, suspended=subject.suspended)
-        self._remember(principal.credential, fresh)
+        self._remember(fresh)
         return fresh
 
     def forget(self) -> None:
-        """Look everybody up again: grants or users were changed in this process."""
+        """Look everybody up again: grants, users or keys were changed in this process."""
         self._remembered.clear()
 
-    def _remember(self, digest: str, principal: Principal) -> None:
+    def _recall(self, digest: str) -> Principal | None:
+        remembered = self._remembered.get(digest)
+        return remembered[1] if remembered is not None and monotonic() - remembered[0] < FRESH_S else None
+
+    def _remember(self, principal: Principal) -> None:
+        if not principal.credential:
+            return  # presented nothing, so nothing tells it from the next one of its kind
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
-        self._remembered[digest] = (monotonic(), principal)
+        self._remembered[principal.credential] = (monotonic(), principal)
 
     @staticmethod
     def _over(principal: Principal) -> bool:
@@ -103,12 +116,14 @@ class Authenticator:
                 found = await verify_api_key(session, credential, datetime.now(UTC))
                 if found is None:
                     raise Unauthenticated(_REFUSED)
-                subject = await self._directory.by_id(session, found[0])
-                return await self._principal(session, subject, AuthMethod.API_KEY, found[1])
+                subject = await self._directory.by_id(session, found.user_id)
+                caller = await self._principal(session, subject, AuthMethod.API_KEY, found.expires_at)
+                return replace(caller, key_id=found.key_id)
         claims = await self._verifier.verify(credential)
+        method = AuthMethod.DEV if self._verifier.is_development else AuthMethod.JWT
         async with self._read() as session:
             subject = await self._directory.by_name(session, claims.subject)
-            return await self._principal(session, subject, AuthMethod.JWT, claims.expires_at)
+            return await self._principal(session, subject, method, claims.expires_at)
 
     async def _principal(
         self, session: ReadSession, subject: Subject | None, method: AuthMethod, expires_at: datetime

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from etm_graph.core.access import Grant
+from etm_graph.core.access import Grant, Role
 
 
 class AuthMethod(StrEnum):
-    """How a caller proved who it is."""
+    """How a caller proved who it is; DEV is a development token, SYSTEM a job acting by itself."""
 
     JWT = "JWT"
     API_KEY = "API_KEY"
+    DEV = "DEV"
     SYSTEM = "SYSTEM"
 
 
@@ -21,6 +22,7 @@ class Principal:
 
     suspended: everything is denied. expires_at: when the credential ends; None does not.
     credential: an unguessable digest of what was presented, to recognise it again; never the credential itself.
+    key_id: the public part of the API key that was presented, None without one.
     """
 
     user_id: int
@@ -30,3 +32,8 @@ class Principal:
     method: AuthMethod
     expires_at: datetime | None = None
     credential: str = ""
+    key_id: str | None = None
+
+
+SYSTEM = Principal(0, "system", (Grant(Role.ADMIN),), suspended=False, method=AuthMethod.SYSTEM)
+"""Who acts when nobody asked: maintenance on the command line."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt import PyJWKClient
 
 from etm_graph.core.errors import Unauthenticated
@@ -17,8 +19,18 @@ LEEWAY_S = 30
 LIFE_MAX = timedelta(hours=24)
 SECRET_BYTES_MIN = 32
 KEYS_REFRESH_S = 10.0
+"""Least seconds between two fetches of keys, whatever unknown key ids are presented."""
+
+KEYS_STALE_S = 300.0
+"""Seconds after which keys are fetched again: how long a key that the provider withdrew may still be believed."""
+
 ASYMMETRIC = ("RS256", "ES256", "EdDSA")
 _REFUSED = "Sign in: the request has no valid credentials."
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,14 @@ class TokenConfig:
             raise ValueError("configure exactly one of: development secret, public key, JWKS address")
         if self.secret is not None and len(self.secret.encode()) < SECRET_BYTES_MIN:
             raise ValueError(f"the development secret needs at least {SECRET_BYTES_MIN} bytes")
+        if (self.secret is not None) != (self.issuer == DEV_ISSUER):
+            raise ValueError(f"the issuer {DEV_ISSUER} goes with a development secret, and with nothing else")
+        if not self.issuer or not self.audience:
+            raise ValueError("tokens need an issuer and an audience to be checked against")
+        if self.public_key is not None:
+            load_pem_public_key(self.public_key.encode())  # raises ValueError: a private key, or none at all
+        if self.jwks_url is not None and not _is_safe(self.jwks_url):
+            raise ValueError("keys are fetched over https, or over http from this machine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +79,25 @@ class _Keys:
         self._turn = asyncio.Lock()
 
     async def key(self, key_id: str) -> Any:  # noqa: ANN401 - PyJWT's key
-        """The key of that id; raises `Unauthenticated` when the provider has none."""
-        if key_id not in self._keys:
+        """Find the key of that id; raises `Unauthenticated` when the provider has none."""
+        if self._is_due(key_id) and not (key_id in self._keys and self._turn.locked()):
             async with self._turn:
-                if key_id not in self._keys and monotonic() - self._fetched > KEYS_REFRESH_S:
+                if self._is_due(key_id):
                     await self._fetch()
         if key_id not in self._keys:
             raise Unauthenticated(_REFUSED)
         return self._keys[key_id]
 
+    def _is_due(self, key_id: str) -> bool:
+        return monotonic() - self._fetched > (KEYS_STALE_S if key_id in self._keys else KEYS_REFRESH_S)
+
     async def _fetch(self) -> None:
-        self._fetched = monotonic()
         try:
             found = await asyncio.to_thread(self._client.get_signing_keys)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, OSError):
             return  # the last good keys stay
+        finally:
+            self._fetched = monotonic()
         self._keys = {str(key.key_id): key for key in found}
 
 
@@ -84,8 +108,13 @@ class TokenVerifier:
         self._config = config
         self._keys = None if config.jwks_url is None else _Keys(config.jwks_url)
 
+    @property
+    def is_development(self) -> bool:
+        """Whether it believes development tokens, and only those."""
+        return self._config.secret is not None
+
     async def verify(self, token: str) -> Claims:
-        """The claims of a token; raises `Unauthenticated` for every other, always with the same words."""
+        """Read the claims of a token; raises `Unauthenticated` for every other, always with the same words."""
         config = self._config
         try:
             key: Any = config.secret or config.public_key
@@ -102,7 +131,7 @@ class TokenVerifier:
             )
             life = timedelta(seconds=claims["exp"] - claims["iat"])
             subject = claims["sub"]
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise Unauthenticated(_REFUSED) from error
         if life > LIFE_MAX or not isinstance(subject, str) or not subject:
             raise Unauthenticated(_REFUSED)
@@ -110,7 +139,7 @@ class TokenVerifier:
 
 
 def mint_development_token(config: TokenConfig, subject: str, life: timedelta = timedelta(hours=12)) -> str:
-    """A token for a user of a development server; raises `ValueError` without a development secret."""
+    """Sign a token for a user of a development server; raises `ValueError` without a development secret."""
     if config.secret is None:
         raise ValueError("tokens are minted in development only; your identity provider issues them here")
     now = datetime.now(UTC)

@@ -1,12 +1,11 @@
 """The jobs of activation: safe to run again from the beginning at any point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from etm_graph.core.access import Grant, Role
 from etm_graph.events.unit_of_work import Writer
 from etm_graph.features.activation import service
 from etm_graph.features.alignment.service import Engine, run_model
-from etm_graph.identity.principal import AuthMethod, Principal
+from etm_graph.identity.principal import SYSTEM, Principal
 from etm_graph.jobs.queue import Job
 from etm_graph.jobs.worker import Progress
 
@@ -23,7 +22,7 @@ class ActivationJobs:
     @staticmethod
     def _actor(job: Job) -> Principal:
         """The job acts for the one who asked, whose right was checked then."""
-        return Principal(job.created_by or 0, "job", (Grant(Role.ADMIN),), False, AuthMethod.SYSTEM)  # noqa: FBT003 - not suspended
+        return replace(SYSTEM, user_id=job.created_by or SYSTEM.user_id)
 
     async def activate(self, job: Job, progress: Progress) -> None:
         """Prepare and switch."""

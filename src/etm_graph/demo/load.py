@@ -1,0 +1,274 @@
+"""Loading the demo company: in one transaction, by PostgreSQL's bulk load."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+
+from etm_graph.core.access import Role
+from etm_graph.core.lifecycle import ModelState
+from etm_graph.db.sessions import Database, WriteSession
+from etm_graph.demo.conversations import CONVERSATIONS
+from etm_graph.demo.people import Person, make_people
+from etm_graph.demo.records import (
+    ACCOUNT_COLUMNS,
+    OPPORTUNITY_COLUMNS,
+    Sizes,
+    make_accounts,
+    make_opportunities,
+    make_rates,
+)
+from etm_graph.demo.reference import load_industries, load_places
+from etm_graph.demo.structure import REP, TYPES, ModelSpec, TerritorySpec, make_models
+
+SEED = 2026
+CHUNK = 20_000
+NOW = datetime(2026, 11, 1, 9, tzinfo=UTC)
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being loaded, how much of it is done, and how much there is."""
+
+RunModel = Callable[[int], Awaitable[object]]
+"""Computes and stores the assignments of a model."""
+
+CUSTOM_FIELDS = (
+    ("Segment", "Segment", "PICKLIST", ["SMB", "MID_MARKET", "ENTERPRISE"]),
+    ("Strategic", "Strategic account", "BOOLEAN", []),
+    ("HealthScore", "Health score", "NUMBER", []),
+    ("Channels", "Channels", "MULTI_PICKLIST", ["DIRECT", "PARTNER", "ONLINE"]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """Ids of what was loaded, by name."""
+
+    users: dict[str, int]
+    types: dict[str, int]
+    models: dict[str, int]
+
+
+async def is_new(database: Database) -> bool:
+    """Whether there is nothing yet that the demo could disturb."""
+    async with database.read() as session:
+        return await session.scalar(text("SELECT count(*) FROM app_user")) == 0
+
+
+async def _people(session: WriteSession, people: Sequence[Person]) -> dict[str, int]:
+    ids = {person.user_name: person.index + 1 for person in people}
+    rows = [
+        (p.index + 1, p.user_name, p.name, p.email, None if p.manager is None else p.manager + 1, p.time_zone, "en-US",
+         True, False, 0)
+        for p in people
+    ]  # fmt: skip
+    columns = ["id", "user_name", "name", "email", "manager_id", "time_zone", "locale", "active", "suspended", "version"]
+    await session.copy("app_user", columns, rows)
+    grants = [(p.index + 1, p.role.value, p.path, NOW) for p in people]
+    await session.copy("role_grant", ["user_id", "role", "path", "granted_at"], grants)
+    return ids
+
+
+async def _organisation(session: WriteSession) -> dict[str, int]:
+    await session.execute(
+        text(
+            "UPDATE organisation SET name = 'Northwind Industries', corporate_currency = 'USD', "
+            "fiscal_year_start_month = 1, time_zone = 'America/New_York'"
+        )
+    )
+    await session.copy("exchange_rate", ["currency", "effective_from", "rate"], list(make_rates(SEED)))
+    fields = [("ACCOUNT", name, label, kind, values, 1) for name, label, kind, values in CUSTOM_FIELDS]
+    columns = ["object_type", "developer_name", "label", "data_type", "picklist_values", "version"]
+    await session.copy("custom_field", columns, fields)
+    rows = [(number, *values, 1) for number, values in enumerate(TYPES, 1)]
+    names = ["id", "developer_name", "name", "description", "priority", "version"]
+    await session.copy("territory_type", names, rows)
+    return {row[0]: number for number, row in enumerate(TYPES, 1)}
+
+
+async def _models(
+    session: WriteSession, specs: Sequence[ModelSpec], users: dict[str, int], types: dict[str, int]
+) -> dict[str, int]:
+    ids = {spec.developer_name: number for number, spec in enumerate(specs, 1)}
+    await session.copy("stream", ["id"], [(number,) for number in ids.values()])
+    rows = []
+    for spec in specs:
+        active = spec.state in {"ACTIVE", "ARCHIVED"}
+        began = NOW - timedelta(days=300 if spec.state == "ACTIVE" else 665)
+        rows.append(
+            (
+                ids[spec.developer_name],
+                spec.developer_name,
+                spec.name,
+                spec.description,
+                spec.state,
+                ids["FY2026"] if spec.state == "PLANNING" else None,
+                0 if spec.state == "PLANNING" else None,
+                users["planner"],
+                NOW - timedelta(days=30 if not active else 700),
+                users["admin"] if active else None,
+                began if active else None,
+                NOW - timedelta(days=300) if spec.state == "ARCHIVED" else None,
+                0,
+            )
+        )
+    columns = (
+        "id developer_name name description state cloned_from_id base_structure_head created_by created_at activated_by "
+        "activated_at archived_at version"
+    ).split()
+    rows.sort(key=lambda row: row[5] is not None)
+    await session.copy("territory_model", columns, rows)
+    priorities = [
+        (ids[spec.developer_name], types[name], spec.priorities.get(name, priority), 0)
+        for spec in specs
+        for name, _, _, priority in TYPES
+    ]
+    await session.copy("model_type_priority", ["model_id", "type_id", "priority", "version"], priorities)
+    return ids
+
+
+def _members(
+    spec: ModelSpec, nodes: Sequence[tuple[int, TerritorySpec]], people: Sequence[Person]
+) -> Iterable[tuple[int, int, str]]:
+    """(territory, user, role in territory): reps in their territories, managers in their regions."""
+    reps = [person.index + 1 for person in people if person.role is Role.REP]
+    place = 0
+    for number, node in nodes:
+        if node.level == REP:
+            yield number, reps[place % len(reps)], "Account executive"
+            place += 1
+    by_path = {spec.path(node.developer_name): number for number, node in nodes}
+    for person in people:
+        if person.role is Role.MANAGER and person.path in by_path:
+            yield by_path[person.path], person.index + 1, "Regional manager"
+
+
+async def _structure(
+    session: WriteSession, spec: ModelSpec, model_id: int, first: int, types: dict[str, int], people: Sequence[Person]
+) -> dict[str, int]:
+    """Territories, members, rules and links of one model; territory ids by developer name, numbered from `first`."""
+    nodes = list(enumerate(spec.depth_first(), first))
+    ids = {node.developer_name: number for number, node in nodes}
+    members = list(_members(spec, nodes, people))
+    managers = {territory: user for territory, user, role in reversed(members) if role == "Regional manager"}
+    reps = {territory: user for territory, user, role in members if role == "Account executive"}
+    rows = [
+        (number, model_id, node.developer_name, node.name, ids.get(node.parent or ""), types[node.type_name], "ALL",
+         False, "READ", "READ", "READ", "NONE", managers.get(number, reps.get(number)), "{}",
+         spec.path(node.developer_name), spec.path(node.developer_name).count("/") - 2, 0)
+        for number, node in nodes
+    ]  # fmt: skip
+    columns = (
+        "id model_id developer_name name parent_id type_id rule_combination inherit_only account_access "
+        "opportunity_access contact_access case_access forecast_manager_id custom path depth version"
+    ).split()
+    await session.copy("territory", columns, rows)
+    memberships = [(model_id, territory, user, role, 0) for territory, user, role in members]
+    await session.copy(
+        "territory_membership", ["model_id", "territory_id", "user_id", "role_in_territory", "version"], memberships
+    )
+    rules = list(enumerate(spec.rules.values(), first))
+    rule_rows = []
+    for number, rule in rules:
+        criteria = [
+            {"number": place, "field": name, "operator": operator, "values": values}
+            for place, (name, operator, values) in enumerate(rule.criteria, 1)
+        ]
+        row = (number, model_id, rule.developer_name, rule.name, "ACCOUNT", True, rule.logic)
+        rule_rows.append((*row, orjson.dumps(criteria).decode(), 0))
+    rule_columns = "id model_id developer_name name object_type is_active filter_logic criteria version".split()
+    await session.copy("assignment_rule", rule_columns, rule_rows)
+    links = [
+        (number, ids[territory], model_id, down, 0) for number, rule in rules for territory, down in rule.links
+    ]
+    link_columns = ["rule_id", "territory_id", "model_id", "applies_to_descendants", "version"]
+    await session.copy("rule_link", link_columns, links)
+    return ids
+
+
+async def _talk(
+    session: WriteSession, numbered: _Numbered, territories: dict[str, dict[str, int]], specs: Sequence[ModelSpec]
+) -> None:
+    by_name = {spec.developer_name: spec for spec in specs}
+    threads, comments = [], []
+    for number, talk in enumerate(CONVERSATIONS, 1):
+        model_id = numbered.models[talk.model]
+        anchor = model_id if talk.territory is None else territories[talk.model][talk.territory]
+        spec = by_name[talk.model]
+        label = spec.name if talk.territory is None else spec.territories[talk.territory].name
+        path = None if talk.territory is None else spec.path(talk.territory)
+        kind = "MODEL" if talk.territory is None else "TERRITORY"
+        began = NOW - timedelta(days=20 - number)
+        author = numbered.users[talk.says[0][0]]
+        ended = (numbered.users[talk.says[-1][0]], began + timedelta(days=2)) if talk.resolved else (None, None)
+        threads.append((number, model_id, kind, anchor, label, path, talk.subject, author, began, *ended, 0))
+        for place, (user, body) in enumerate(talk.says):
+            comments.append((number, model_id, numbered.users[user], body, began + timedelta(hours=3 * place), 0))
+    columns = (
+        "id model_id anchor_kind anchor_id anchor_label path subject created_by created_at resolved_by resolved_at version"
+    ).split()
+    await session.copy("thread", columns, threads)
+    await session.copy("comment", ["thread_id", "model_id", "author_id", "body", "created_at", "version"], comments)
+
+
+async def _stream(
+    session: WriteSession,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    total: int,
+    progress: Progress,
+) -> None:
+    source, done = iter(rows), 0
+    while chunk := list(islice(source, CHUNK)):
+        await session.copy(table, columns, chunk)
+        done += len(chunk)
+        progress(f"{table} rows", done, total)
+
+
+def _with_json(rows: Iterable[tuple[Any, ...]], column: int) -> Iterable[tuple[Any, ...]]:
+    for row in rows:
+        yield (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])
+
+
+NUMBERED = "app_user territory_type territory assignment_rule thread account opportunity".split()
+
+
+async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progress: Progress) -> None:
+    """Load everything into a new database, then let the product compute the stored assignments."""
+    places, industries = load_places(), load_industries()
+    people, specs = make_people(SEED), make_models(places)
+    async with database.write() as session:
+        users = await _people(session, people)
+        types = await _organisation(session)
+        numbered = _Numbered(users, types, await _models(session, specs, users, types))
+        territories: dict[str, dict[str, int]] = {}
+        first = 1
+        for spec in specs:
+            model_id = numbered.models[spec.developer_name]
+            territories[spec.developer_name] = await _structure(session, spec, model_id, first, types, people)
+            first += max(len(spec.territories), len(spec.rules))
+        await _talk(session, numbered, territories, specs)
+        owners = [person.index + 1 for person in people if person.role is Role.REP]
+        accounts = _with_json(
+            make_accounts(SEED, sizes, places, industries, owners), ACCOUNT_COLUMNS.index("custom")
+        )
+        await _stream(session, "account", ACCOUNT_COLUMNS, accounts, sizes.accounts, progress)
+        opportunities = make_opportunities(SEED, sizes, owners)
+        await _stream(session, "opportunity", OPPORTUNITY_COLUMNS, opportunities, sizes.opportunities, progress)
+        for table in NUMBERED:
+            await session.execute(
+                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608 - constants
+            )
+        await session.execute(text("SELECT setval('stream_id_seq', (SELECT max(id) FROM stream))"))
+    stored = [spec for spec in specs if ModelState(spec.state) is not ModelState.PLANNING]
+    for done, spec in enumerate(stored):
+        progress("models computed", done, len(stored))
+        await run_model(numbered.models[spec.developer_name])
+    progress("models computed", len(stored), len(stored))
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("ANALYZE"))

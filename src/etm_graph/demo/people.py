@@ -1,0 +1,76 @@
+"""The people of the demo company: 120 users in all roles, each with a manager."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from etm_graph.core.access import Role
+from etm_graph.demo.structure import REGIONS
+
+GIVEN = (
+    "Ada Amir Ana Anders Aiko Bea Ben Carla Chidi Chloe Dana Diego Elena Emeka Erin Fatima Femi Finn Freya Gita Hana Hugo "
+    "Ines Isaac Ivy Jamal Jin Joao Kara Kofi Lars Lea Leo Lina Luis Maya Mei Milo Nadia Nina Noor Olga Omar Otto Petra "
+    "Priya Quinn Ravi Rosa Sam Sara Sven Tara Theo Uma Vera Wei Yara Yusuf Zoe"
+).split()
+FAMILY = (
+    "Abara Adler Ahmed Becker Bianchi Bouchard Castro Chen Cohen Costa Dubois Evans Farah Fischer Garcia Gruber Haas "
+    "Hansen Ito Jansen Kaur Keller Khan Kim Kowalski Larsen Lee Lopez Malik Meyer Moreau Mori Nakamura Nguyen Novak Okafor "
+    "Olsen Patel Petrov Reyes Rossi Santos Sato Schmidt Silva Singh Tanaka Torres Tran Vogel Wagner Walsh Weber Wolf Yilmaz"
+).split()
+
+COUNTS = (
+    (Role.ADMIN, 2),
+    (Role.PLANNER, 5),
+    (Role.VIEWER, 6),
+    (Role.MANAGER, 14),
+    (Role.FORECASTER, 4),
+    (Role.FORECAST_READER, 1),
+    (Role.AUDITOR, 2),
+    (Role.REP, 86),
+)
+"""How many people there are of each role; together 120."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user. path: the subtree of the role, "/" for the organisation. manager: index of the person above, or None."""
+
+    index: int
+    user_name: str
+    name: str
+    email: str
+    manager: int | None
+    time_zone: str
+    role: Role
+    path: str
+
+
+def make_people(seed: int) -> Sequence[Person]:
+    """Everybody; the first of each role is named by it and has it on the whole organisation."""
+    random = Random(f"people {seed}")  # noqa: S311 - a demo, not a secret
+    names = [f"{given} {family}" for given in GIVEN for family in FAMILY]
+    random.shuffle(names)
+    people: list[Person] = []
+    managers: list[int] = []
+    for role, count in COUNTS:
+        for number in range(1, count + 1):
+            index = len(people)
+            region = REGIONS[(number - 2) % len(REGIONS)]
+            scoped = role in {Role.MANAGER, Role.FORECASTER} and number > 1
+            user_name = role.value if number == 1 else f"{role.value}{number}"
+            above = managers[number % len(managers)] if role is Role.REP else 0
+            people.append(
+                Person(
+                    index,
+                    user_name,
+                    names[index],
+                    f"{names[index].lower().replace(' ', '.')}@northwind.example",
+                    None if index == 0 else above,
+                    region.time_zone,
+                    role,
+                    region.path if scoped else "/",
+                )
+            )
+            if role is Role.MANAGER:
+                managers.append(index)
+    return people

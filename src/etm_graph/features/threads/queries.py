@@ -1,0 +1,131 @@
+"""Reading threads, comments and what comments said before."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+
+from etm_graph.access.viewer import Viewer
+from etm_graph.core.access import ORGANISATION_PATH, Kind
+from etm_graph.core.anchors import Anchor
+from etm_graph.db.paging import Order, Page, apply_page
+from etm_graph.db.sessions import ReadSession
+from etm_graph.features.models import queries as models
+from etm_graph.features.threads.tables import comment, comment_revision, thread
+
+NEWEST = Order("threads", (thread.c.id,), descending=True)
+OLDEST = Order("comments", (comment.c.id,))
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """Which threads; all conditions that are given must hold."""
+
+    resolved: bool | None = None
+    anchor: Anchor | None = None
+
+
+def _readable(viewer: Viewer) -> ColumnElement[bool]:
+    """Threads on a territory are read by those who reach it; threads on the model as a whole from its root."""
+    scope = models.scope
+    path = func.coalesce(thread.c.path, ORGANISATION_PATH)
+    return viewer.sees(Kind.THREAD, state=scope.c.state, model_id=thread.c.model_id, path=path)
+
+
+def _visible_threads(viewer: Viewer) -> Select[Any]:
+    scope = models.scope
+    return select(thread).join(scope, scope.c.id == thread.c.model_id).where(_readable(viewer))
+
+
+def _visible_comments(viewer: Viewer) -> Select[Any]:
+    scope = models.scope
+    return (
+        select(comment)
+        .join(thread, thread.c.id == comment.c.thread_id)
+        .join(scope, scope.c.id == thread.c.model_id)
+        .where(_readable(viewer))
+    )
+
+
+def _conditions(wanted: ThreadFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.resolved is not None:
+        at = thread.c.resolved_at
+        conditions.append(at.is_not(None) if wanted.resolved else at.is_(None))
+    if wanted.anchor is not None:
+        conditions += [thread.c.anchor_kind == wanted.anchor.kind.value, thread.c.anchor_id == wanted.anchor.id]
+    return conditions
+
+
+async def threads_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """The threads with these ids that the viewer may read, by id."""
+    return {row.id: row for row in await session.rows(_visible_threads(viewer).where(thread.c.id.in_(ids)))}
+
+
+async def threads_of_models(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: ThreadFilter, page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each model's threads, newest first, by model."""
+    base = _visible_threads(viewer).where(thread.c.model_id.in_(model_ids), *_conditions(wanted))
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, NEWEST, page, thread.c.model_id)):
+        grouped[row.model_id].append(row)
+    return grouped
+
+
+async def count_of_models(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: ThreadFilter
+) -> Mapping[int, int]:
+    """How many threads each model has, by model."""
+    key = thread.c.model_id
+    base = _visible_threads(viewer).where(key.in_(model_ids), *_conditions(wanted))
+    counted = base.with_only_columns(key, func.count().label("n")).group_by(key)
+    return {row.model_id: row.n for row in await session.rows(counted)}
+
+
+async def comments_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """The comments with these ids that the viewer may read, tombstones included, by id."""
+    return {row.id: row for row in await session.rows(_visible_comments(viewer).where(comment.c.id.in_(ids)))}
+
+
+async def comments_of(
+    session: ReadSession, viewer: Viewer, thread_ids: Collection[int], page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each thread's comments, oldest first, tombstones included, by thread."""
+    base = _visible_comments(viewer).where(comment.c.thread_id.in_(thread_ids))
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, OLDEST, page, comment.c.thread_id)):
+        grouped[row.thread_id].append(row)
+    return grouped
+
+
+async def comment_counts(
+    session: ReadSession, viewer: Viewer, thread_ids: Collection[int], *, with_deleted: bool
+) -> Mapping[int, int]:
+    """How many comments each thread has, with or without tombstones, by thread."""
+    key = comment.c.thread_id
+    base = _visible_comments(viewer).where(key.in_(thread_ids))
+    if not with_deleted:
+        base = base.where(comment.c.deleted_at.is_(None))
+    counted = base.with_only_columns(key, func.count().label("n")).group_by(key)
+    return {row.thread_id: row.n for row in await session.rows(counted)}
+
+
+async def revisions_of(
+    session: ReadSession, viewer: Viewer, comment_ids: Collection[int]
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """What each comment said before its edits (comment_id, version, body, at), oldest first, by comment."""
+    columns = comment_revision.c
+    statement = (
+        _visible_comments(viewer)
+        .join(comment_revision, columns.comment_id == comment.c.id)
+        .where(comment.c.id.in_(comment_ids))
+        .with_only_columns(columns.comment_id, columns.version, columns.body, columns.at)
+        .order_by(columns.comment_id, columns.version)
+    )
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(statement):
+        grouped[row.comment_id].append(row)
+    return grouped

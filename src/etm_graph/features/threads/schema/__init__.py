@@ -1,0 +1,1 @@
+"""The GraphQL of threads and comments."""

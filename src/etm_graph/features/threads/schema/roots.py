@@ -1,0 +1,307 @@
+"""Queries, mutations and the subscription of threads, and what threads add to models and to changes."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated
+
+import strawberry
+from strawberry.types import Info
+
+from etm_graph.core.anchors import Anchor, AnchorKind, hangs_on
+from etm_graph.core.changes import Change
+from etm_graph.events.unit_of_work import UnitOfWork
+from etm_graph.features.models.schema.feed import ChangeEvent, StreamItem, follow_model, is_discussion, load_change
+from etm_graph.features.models.schema.roots import KEY_MEANING, VERSION_MEANING, StreamAfter
+from etm_graph.features.models.schema.types import TerritoryModel
+from etm_graph.features.threads import queries, service
+from etm_graph.features.threads.schema.types import ANCHOR_TYPES, Comment, Thread, load_comments, load_threads
+from etm_graph.features.threads.service import AnchorRegistry
+from etm_graph.graphql.batching import batched
+from etm_graph.graphql.context import Context
+from etm_graph.graphql.extending import extend
+from etm_graph.graphql.ids import decode_id, split_id
+from etm_graph.graphql.mutations import Outcome, UserError, mutate
+from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
+from etm_graph.graphql.scalars import BigInt
+
+ContextInfo = Info[Context, None]
+
+
+@strawberry.input(description="A change of a model.")
+class ChangeAnchorInput:
+    """A change, named by its model and number."""
+
+    model_id: strawberry.ID = strawberry.field(description="The model in whose stream it is.")
+    sequence: BigInt = strawberry.field(description="Its number there.")
+
+
+@strawberry.input(one_of=True, description="What a thread hangs on: exactly one of these.")
+class ThreadAnchorInput:
+    """An anchor."""
+
+    model_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="A territory model as a whole."
+    )
+    territory_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="A territory.")
+    rule_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="An assignment rule.")
+    change: ChangeAnchorInput | None = strawberry.field(
+        default=strawberry.UNSET, description="A change of a model's stream."
+    )
+
+
+def anchor_of(given: ThreadAnchorInput) -> tuple[Anchor, int | None]:
+    """The anchor that an input names, and a change's model; raises `NotFound` for an id of another type."""
+    if given.change:
+        model_id = decode_id(given.change.model_id, "TerritoryModel", field="anchor")
+        return Anchor(AnchorKind.CHANGE, given.change.sequence), model_id
+    fields = {
+        AnchorKind.MODEL: given.model_id,
+        AnchorKind.TERRITORY: given.territory_id,
+        AnchorKind.RULE: given.rule_id,
+    }
+    kind, global_id = next((kind, value) for kind, value in fields.items() if value)
+    return Anchor(kind, decode_id(str(global_id), ANCHOR_TYPES[kind], field="anchor")), None
+
+
+@strawberry.input(description="Which threads; all conditions must hold.")
+class ThreadFilter:
+    """Conditions on threads."""
+
+    resolved: bool | None = strawberry.field(default=None, description="Only resolved ones, or only open ones.")
+    anchor: ThreadAnchorInput | None = strawberry.field(default=None, description="Only those that hang on this.")
+
+
+async def _count_threads(keys: Sequence[int], context: Context, wanted: queries.ThreadFilter) -> list[int]:
+    found = await queries.count_of_models(await context.session(), context.viewer, set(keys), wanted)
+    return [found.get(key, 0) for key in keys]
+
+
+async def _threads(
+    models: Sequence[TerritoryModel],
+    context: Context,
+    filter: Annotated[ThreadFilter | None, strawberry.argument(description="Which threads.")] = None,  # noqa: A002 - GraphQL's name
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> list[Connection[Thread]]:
+    page = make_page(context, first, after, last, before)
+    anchor = None if filter is None or filter.anchor is None else anchor_of(filter.anchor)[0]
+    wanted = queries.ThreadFilter(None if filter is None else filter.resolved, anchor)
+    keys = [model.key for model in models]
+    found = await queries.threads_of_models(await context.session(), context.viewer, keys, wanted, page)
+    return [
+        connect(found.get(key, ()), queries.NEWEST, page, Thread.of, (_count_threads, key, {"wanted": wanted}))
+        for key in keys
+    ]
+
+
+def _numbers(events: Sequence[ChangeEvent], type_name: str) -> list[int | None]:
+    split = [split_id(event.entity_id) for event in events]
+    return [number if name == type_name else None for name, number in split]
+
+
+async def _event_threads(events: Sequence[ChangeEvent], context: Context) -> list[Thread | None]:
+    return await load_threads(_numbers(events, "Thread"), context)
+
+
+async def _event_comments(events: Sequence[ChangeEvent], context: Context) -> list[Comment | None]:
+    return await load_comments(_numbers(events, "Comment"), context)
+
+
+extend(
+    TerritoryModel,
+    "threads",
+    Connection[Thread],
+    batched(_threads, description="The threads on the model and on what is in it, newest first."),
+)
+extend(
+    ChangeEvent,
+    "thread",
+    Thread | None,
+    batched(_event_threads, description="The thread that a change of a thread is about, as it is now."),
+)
+extend(
+    ChangeEvent,
+    "comment",
+    Comment | None,
+    batched(_event_comments, description="The comment that a change of a comment is about, as it is now."),
+)
+
+
+@strawberry.type
+class ThreadQuery:
+    """Root fields that read threads."""
+
+    @strawberry.field(description="One thread; null when there is none that you may read.")
+    async def thread(
+        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+    ) -> Thread | None:
+        """One thread."""
+        return (await load_threads([decode_id(id, "Thread")], info.context))[0]
+
+
+@strawberry.type(description="What a mutation of a thread did.")
+class ThreadPayload:
+    """Entity and change, or errors."""
+
+    thread: Thread | None = strawberry.field(description="The thread as it is now.")
+    change: ChangeEvent | None = strawberry.field(
+        description="The last change that was made; null when nothing changed."
+    )
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
+
+
+@strawberry.type(description="What a mutation of a comment did.")
+class CommentPayload:
+    """Entity and change, or errors."""
+
+    comment: Comment | None = strawberry.field(description="The comment as it is now, also after a CONFLICT.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made; null when nothing changed.")
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
+
+
+@strawberry.input(description="A new thread with its first comment.")
+class ThreadCreateInput:
+    """Input of threadCreate."""
+
+    anchor: ThreadAnchorInput = strawberry.field(description="What it is to hang on.")
+    subject: str | None = strawberry.field(default=None, description="What it is about; at most 200 characters.")
+    body: str = strawberry.field(description="The first comment: 1 to 5,000 characters, trimmed.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+@strawberry.input(description="Which thread.")
+class ThreadInput:
+    """Input of threadResolve and threadReopen."""
+
+    id: strawberry.ID = strawberry.field(description="The thread.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+@strawberry.input(description="An answer.")
+class CommentAddInput:
+    """Input of commentAdd."""
+
+    thread_id: strawberry.ID = strawberry.field(description="The thread.")
+    body: str = strawberry.field(description="What it says: 1 to 5,000 characters, trimmed.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+@strawberry.input(description="What one's own comment is to say.")
+class CommentEditInput:
+    """Input of commentEdit."""
+
+    id: strawberry.ID = strawberry.field(description="The comment.")
+    body: str = strawberry.field(description="What it is to say: 1 to 5,000 characters, trimmed.")
+    expected_version: BigInt = strawberry.field(description=VERSION_MEANING)
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+@strawberry.input(description="Which comment to delete.")
+class CommentDeleteInput:
+    """Input of commentDelete."""
+
+    id: strawberry.ID = strawberry.field(description="The comment.")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+async def _thread_payload(context: Context, outcome: Outcome) -> ThreadPayload:
+    found = (await load_threads([outcome.result], context))[0]
+    change = await load_change(context, outcome.changes)
+    return ThreadPayload(thread=found, change=change, user_errors=outcome.errors)
+
+
+async def _comment_payload(context: Context, outcome: Outcome, comment_id: str | None = None) -> CommentPayload:
+    key = outcome.result if comment_id is None else decode_id(comment_id, "Comment")
+    found = (await load_comments([key], context))[0]
+    change = await load_change(context, outcome.changes)
+    return CommentPayload(comment=found, change=change, user_errors=outcome.errors)
+
+
+@strawberry.type
+class ThreadMutation:
+    """Root fields that change threads and comments."""
+
+    @strawberry.mutation(description="Begin a thread on a model, a territory, a rule or a change.")
+    async def thread_create(self, info: ContextInfo, input: ThreadCreateInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+        """Begin a thread."""
+        anchors = info.context.services.get(AnchorRegistry)
+
+        async def create(work: UnitOfWork) -> int:
+            anchor, model_id = anchor_of(input.anchor)
+            return await service.create_thread(
+                work, anchors, anchor, input.subject, input.body, model_id=model_id
+            )
+
+        return await _thread_payload(info.context, await mutate(info.context, input, create))
+
+    @strawberry.mutation(description="Settle a thread's question; it can still be answered.")
+    async def thread_resolve(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+        """Resolve a thread."""
+        outcome = await mutate(
+            info.context, input, lambda work: service.resolve_thread(work, decode_id(input.id, "Thread"))
+        )
+        return await _thread_payload(info.context, outcome)
+
+    @strawberry.mutation(description="Open a resolved thread again.")
+    async def thread_reopen(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+        """Reopen a thread."""
+        outcome = await mutate(
+            info.context, input, lambda work: service.reopen_thread(work, decode_id(input.id, "Thread"))
+        )
+        return await _thread_payload(info.context, outcome)
+
+    @strawberry.mutation(description="Answer in a thread.")
+    async def comment_add(self, info: ContextInfo, input: CommentAddInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+        """Add a comment."""
+        outcome = await mutate(
+            info.context,
+            input,
+            lambda work: service.add_comment(work, decode_id(input.thread_id, "Thread", field="threadId"), input.body),
+        )
+        return await _comment_payload(info.context, outcome)
+
+    @strawberry.mutation(description="Say something else in your own comment; what it said is kept as a revision.")
+    async def comment_edit(self, info: ContextInfo, input: CommentEditInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+        """Edit a comment."""
+        outcome = await mutate(
+            info.context,
+            input,
+            lambda work: service.edit_comment(
+                work, decode_id(input.id, "Comment"), input.body, input.expected_version
+            ),
+        )
+        return await _comment_payload(info.context, outcome, input.id)
+
+    @strawberry.mutation(description="Delete a comment: its place stays, its words and former words do not.")
+    async def comment_delete(self, info: ContextInfo, input: CommentDeleteInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+        """Delete a comment."""
+        outcome = await mutate(
+            info.context, input, lambda work: service.delete_comment(work, decode_id(input.id, "Comment"))
+        )
+        return await _comment_payload(info.context, outcome)
+
+
+@strawberry.type
+class ThreadSubscription:
+    """Root fields that follow threads."""
+
+    @strawberry.subscription(description="Every event of a model's threads, live; resumable like draftChanges.")
+    async def thread_events(
+        self,
+        info: ContextInfo,
+        model_id: Annotated[strawberry.ID, strawberry.argument(description="The model to follow.")],
+        after: StreamAfter = None,
+        anchor: Annotated[
+            ThreadAnchorInput | None, strawberry.argument(description="Only threads that hang on this.")
+        ] = None,
+    ) -> AsyncGenerator[StreamItem, None]:
+        """Follow the threads of a model."""
+        number = decode_id(model_id, "TerritoryModel", field="modelId")
+        on = None if anchor is None else anchor_of(anchor)[0]
+
+        def wanted(change: Change) -> bool:
+            return is_discussion(change) and (on is None or hangs_on(change.draft.key, on))
+
+        async for item in follow_model(info.context, number, after, wanted, until_active=False):
+            yield item
