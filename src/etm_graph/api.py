@@ -8,6 +8,7 @@ from strawberry.tools import merge_types
 from strawberry.types import Info
 
 import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
+import etm_graph.features.forecasts.schema  # noqa: F401 - as above
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery

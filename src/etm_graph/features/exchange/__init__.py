@@ -1,0 +1,1 @@
+"""Exchange with other systems: exports of a CRM come in."""

@@ -1,0 +1,1 @@
+"""Forecasts: opportunities by territory, fiscal period and category, rolled up."""

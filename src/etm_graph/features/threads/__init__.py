@@ -1,0 +1,1 @@
+"""Threads of comments on a model and what is in it."""

@@ -21,10 +21,11 @@ OLDEST = Order("comments", (comment.c.id,))
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """Which threads; all conditions that are given must hold."""
+    """Which threads; all conditions that are given must hold. model_id: of an anchor that is a change."""
 
     resolved: bool | None = None
     anchor: Anchor | None = None
+    model_id: int | None = None
 
 
 def _readable(viewer: Viewer) -> ColumnElement[bool]:
@@ -56,6 +57,8 @@ def _conditions(wanted: ThreadFilter) -> list[ColumnElement[bool]]:
         conditions.append(at.is_not(None) if wanted.resolved else at.is_(None))
     if wanted.anchor is not None:
         conditions += [thread.c.anchor_kind == wanted.anchor.kind.value, thread.c.anchor_id == wanted.anchor.id]
+    if wanted.model_id is not None:
+        conditions.append(thread.c.model_id == wanted.model_id)
     return conditions
 
 

@@ -8,6 +8,7 @@ from strawberry.types import Info
 
 from etm_graph.core.anchors import Anchor, AnchorKind, hangs_on
 from etm_graph.core.changes import Change
+from etm_graph.core.errors import NotFound
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models.schema.feed import ChangeEvent, StreamItem, follow_model, is_discussion, load_change
 from etm_graph.features.models.schema.roots import KEY_MEANING, VERSION_MEANING, StreamAfter
@@ -58,8 +59,8 @@ def anchor_of(given: ThreadAnchorInput) -> tuple[Anchor, int | None]:
         AnchorKind.TERRITORY: given.territory_id,
         AnchorKind.RULE: given.rule_id,
     }
-    kind, global_id = next((kind, value) for kind, value in fields.items() if value)
-    return Anchor(kind, decode_id(str(global_id), ANCHOR_TYPES[kind], field="anchor")), None
+    kind, global_id = next((kind, value) for kind, value in fields.items() if isinstance(value, str))
+    return Anchor(kind, decode_id(global_id, ANCHOR_TYPES[kind], field="anchor")), None
 
 
 @strawberry.input(description="Which threads; all conditions must hold.")
@@ -85,8 +86,9 @@ async def _threads(
     before: Before = None,
 ) -> list[Connection[Thread]]:
     page = make_page(context, first, after, last, before)
-    anchor = None if filter is None or filter.anchor is None else anchor_of(filter.anchor)[0]
-    wanted = queries.ThreadFilter(None if filter is None else filter.resolved, anchor)
+    resolved, on = (None, None) if filter is None else (filter.resolved, filter.anchor)
+    anchor, change_model = (None, None) if on is None else anchor_of(on)
+    wanted = queries.ThreadFilter(resolved, anchor, change_model)
     keys = [model.key for model in models]
     found = await queries.threads_of_models(await context.session(), context.viewer, keys, wanted, page)
     return [
@@ -298,7 +300,9 @@ class ThreadSubscription:
     ) -> AsyncGenerator[StreamItem, None]:
         """Follow the threads of a model."""
         number = decode_id(model_id, "TerritoryModel", field="modelId")
-        on = None if anchor is None else anchor_of(anchor)[0]
+        on, change_model = (None, None) if anchor is None else anchor_of(anchor)
+        if change_model not in {None, number}:
+            raise NotFound("The change is one of another model.", field=["anchor"])
 
         def wanted(change: Change) -> bool:
             return is_discussion(change) and (on is None or hangs_on(change.draft.key, on))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Optional, Self
+from typing import Any, Self
 
 import strawberry
 from sqlalchemy import Row
@@ -126,7 +126,7 @@ class Comment(Node):
     deleted_at: datetime | None = strawberry.field(description="When it was deleted; its place in the thread stays.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
     author: User | None = batched(_authors, description="Who wrote it.")
-    thread: Optional["Thread"] = batched(_threads, description="The thread that it is in.")
+    thread: "Thread | None" = batched(_threads, description="The thread that it is in.")
     revisions: list[CommentRevision] = batched(
         _revisions, description="What it said before its edits, oldest first; empty when it was deleted."
     )

@@ -18,7 +18,7 @@ from etm_graph.features.threads.tables import comment, comment_revision
 
 
 async def insert_comment(
-    work: UnitOfWork, model: models.ModelHead, anchor: Anchor, thread_id: int, path: str | None, body: str
+    work: UnitOfWork, model: models.ModelHead, anchor: Anchor, thread_id: int, *, path: str | None, body: str
 ) -> int:
     """Write a checked and authorised comment with its change; returns its id."""
     comment_id = int(
@@ -48,7 +48,7 @@ async def add_comment(work: UnitOfWork, thread_id: int, body: str) -> int:
     """Answer in a thread, resolved or not; returns the comment's id. Raises `NotFound`, `Invalid`, `Forbidden`."""
     model, row = await locate(work, thread_id)
     authorise(work, model, row, Act.COMMENT)
-    return await insert_comment(work, model, anchor_of(row), thread_id, row.path, check_body(body))
+    return await insert_comment(work, model, anchor_of(row), thread_id, path=row.path, body=check_body(body))
 
 
 async def _locate_comment(work: UnitOfWork, comment_id: int) -> tuple[models.ModelHead, Row[Any], Row[Any]]:

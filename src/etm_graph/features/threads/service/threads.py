@@ -59,7 +59,7 @@ async def create_thread(
     draft = ChangeDraft(EntityType.THREAD, ChangeKind.CREATED, thread_id, key, place.path, after=after)
     seq = work.record(model.id, draft)
     await work.session.execute(update(thread).where(thread.c.id == thread_id).values(version=seq))
-    await insert_comment(work, model, anchor, thread_id, place.path, said)
+    await insert_comment(work, model, anchor, thread_id, path=place.path, body=said)
     return thread_id
 
 
