@@ -20,6 +20,8 @@ from etm_graph.features.rules.schema.types import load_rules
 from etm_graph.features.scenarios.schema import ScenarioMutation
 from etm_graph.features.territories.schema.roots import TerritoryMutation, TerritoryQuery
 from etm_graph.features.territories.schema.types import load_memberships, load_territories
+from etm_graph.features.threads.schema.roots import ThreadMutation, ThreadQuery, ThreadSubscription
+from etm_graph.features.threads.schema.types import load_comments, load_threads
 from etm_graph.graphql.context import BatchFunction, Context
 from etm_graph.graphql.execution import limiters
 from etm_graph.graphql.ids import Node
@@ -36,6 +38,8 @@ LOADERS: dict[str, BatchFunction] = {
     "Account": load_accounts,
     "Opportunity": load_opportunities,
     "CustomField": load_custom_fields,
+    "Thread": load_threads,
+    "Comment": load_comments,
     "Job": load_jobs,
     "User": load_users,
 }
@@ -63,7 +67,7 @@ class NodeQuery:
         return await load_nodes(LOADERS, ids, info.context)
 
 
-Query = merge_types("Query", (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, JobQuery))
+Query = merge_types("Query", (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, JobQuery))
 Mutation = merge_types(
     "Mutation",
     (
@@ -74,9 +78,10 @@ Mutation = merge_types(
         AlignmentMutation,
         ScenarioMutation,
         ActivationMutation,
+        ThreadMutation,
     ),
 )
-Subscription = merge_types("Subscription", (ModelSubscription, JobSubscription))
+Subscription = merge_types("Subscription", (ModelSubscription, ThreadSubscription, JobSubscription))
 
 
 def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:

@@ -51,7 +51,7 @@ def configure_logs() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for name in ("alembic", "uvicorn.access"):
+    for name in ("alembic", "casbin", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -1,6 +1,6 @@
 """Who reacts to what, which engines and jobs a process has: the one file that knows everything."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy import Row
 from etm_graph.access.grants import load_grants
 from etm_graph.analytics.copies import Copy, Delta, Source
 from etm_graph.analytics.predicates import prepare
+from etm_graph.core.access import Kind
+from etm_graph.core.anchors import AnchorKind, AnchorPlace
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
@@ -16,6 +18,9 @@ from etm_graph.features.activation.service.requests import ACTIVATE, RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.crm.service import AccountsChanged, OpportunitiesChanged
+from etm_graph.features.rules import queries as rules
+from etm_graph.features.territories import queries as territories
+from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
 from etm_graph.jobs.worker import Worker
 
@@ -92,6 +97,20 @@ def make_worker(database: Database, writer: Writer, engine: Engine, *, lease_s: 
     )
 
 
+async def _territory_places(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
+    rows = await territories.places_of(session, ids)
+    return {row.id: AnchorPlace(row.model_id, row.path, row.name, Kind.TERRITORY) for row in rows}
+
+
+async def _rule_places(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
+    rows = await rules.places_of(session, ids)
+    return {row.id: AnchorPlace(row.model_id, None, row.name, Kind.RULE) for row in rows}
+
+
+ANCHORS = AnchorRegistry({AnchorKind.TERRITORY: _territory_places, AnchorKind.RULE: _rule_places})
+"""What threads can hang on, beside models and their changes."""
+
+
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
-    return {Engine: engine, Worker: worker}
+    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS}

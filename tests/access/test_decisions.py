@@ -19,9 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 def may_edit(principal: Principal, model_id: int = 1, path: str = "/A/B/") -> bool:
-    return ACCESS.allows(
-        principal, Act.UPDATE, Kind.TERRITORY, state=PLANNING, model_id=model_id, path=path, now=NOW
-    )
+    return ACCESS.allows(principal, Act.UPDATE, Kind.TERRITORY, state=PLANNING, model_id=model_id, path=path, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A list holds exactly the rows that a row-by-row check would let through, in SQL and in Polars."""
 
+import shutil
 from collections.abc import Iterator
 from itertools import product
 
@@ -11,8 +12,10 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table,
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import StaticPool
 
+from etm_graph.access.decisions import Access
 from etm_graph.access.filters import Region, to_polars, to_sql, visible, visible_predicate
 from etm_graph.access.lint import OUTSIDE_MODELS
+from etm_graph.access.snapshot import default_policy_folder
 from etm_graph.core.access import Act, Grant, Kind, Role, StateGroup
 from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.db.base import Bytewise
@@ -29,9 +32,7 @@ STATES = [
 ]
 ROWS = [
     {"id": number, "state": state.value, "model_id": model_id, "path": path, "owner_id": owner}
-    for number, (state, model_id, path, owner) in enumerate(
-        product(STATES, [1, 2, 3], PATHS, [None, ME, SOMEBODY])
-    )
+    for number, (state, model_id, path, owner) in enumerate(product(STATES, [1, 2, 3], PATHS, [None, ME, SOMEBODY]))
 ]
 FRAME = pl.DataFrame(ROWS, schema_overrides={"owner_id": pl.Int64})
 metadata = MetaData()
@@ -60,12 +61,18 @@ def connection() -> Iterator[Connection]:
 
 
 def row_by_row(
-    principal: Principal, kind: Kind, act: Act, *, has_path: bool = True, has_owner: bool = True
+    principal: Principal,
+    kind: Kind,
+    act: Act,
+    *,
+    has_path: bool = True,
+    has_owner: bool = True,
+    access: Access = ACCESS,
 ) -> list[int]:
     return [
         row["id"]
         for row in ROWS
-        if ACCESS.allows(
+        if access.allows(
             principal,
             act,
             kind,
@@ -110,6 +117,31 @@ def test_the_polars_filter_is_the_row_by_row_check(
     assert kept["id"].to_list() == row_by_row(principal, kind, act, has_path=has_path, has_owner=has_owner)
 
 
+@pytest.fixture(scope="module")
+def denying(tmp_path_factory: pytest.TempPathFactory) -> Access:
+    """A policy by which nobody may activate an own draft or see own territories, which the shipped one does not say."""
+    folder = tmp_path_factory.mktemp("policies")
+    shutil.copy(default_policy_folder() / "model.conf", folder)
+    policy = (default_policy_folder() / "policy.csv").read_text(encoding="utf-8")
+    denies = "p, everyone, model, planning, activate, own, deny\np, everyone, territory, *, read, own, deny\n"
+    (folder / "policy.csv").write_text(policy + denies, encoding="utf-8")
+    return Access(folder)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PEOPLE, st.sampled_from([(Kind.MODEL, Act.ACTIVATE), (Kind.TERRITORY, Act.READ)]), st.booleans())
+def test_what_is_denied_on_ones_own_is_still_shown_of_others_and_of_nobody(
+    connection: Connection, denying: Access, principal: Principal, asked: tuple[Kind, Act], has_owner: bool
+) -> None:
+    predicate = visible_predicate(denying, principal, *asked, NOW)
+    owner = T.owner_id if has_owner else None
+    condition = to_sql(predicate, state=T.state, model_id=T.model_id, path=T.path, owner=owner)
+    expected = row_by_row(principal, *asked, has_owner=has_owner, access=denying)
+    assert connection.execute(select(T.id).where(condition).order_by(T.id)).scalars().all() == expected
+    kept = FRAME.filter(to_polars(predicate, owner="owner_id" if has_owner else None))
+    assert kept["id"].to_list() == expected
+
+
 def regions(principal: Principal, kind: Kind, act: Act = Act.READ) -> tuple[Region, ...]:
     return visible_predicate(ACCESS, principal, kind, act, NOW).regions
 
@@ -135,7 +167,7 @@ def test_a_boundary_is_kept_where_less_was_asked_for_outside() -> None:
     found = {region for region in regions(principal, Kind.THREAD, Act.DELETE) if StateGroup.ACTIVE in region.states}
     assert found == {
         Region((StateGroup.PLANNING, StateGroup.ACTIVE), "/", ("/A/B/",), 1, (), True),
-        Region((StateGroup.PLANNING, StateGroup.ACTIVE), "/A/B/", (), 1, (), None),
+        Region((StateGroup.PLANNING, StateGroup.ACTIVE, StateGroup.TRANSITION), "/A/B/", (), 1, (), None),
     }
 
 

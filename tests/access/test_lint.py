@@ -44,7 +44,10 @@ POLICIES = {
     "allowed to strangers": (POLICY + "p, everyone, crm, active, read, any, allow\n", "only a granted role"),
     "open quote": (replaced(DENY.replace("update", '"update')), "not well-formed"),
     "no rows": ("\n\n", "no rows"),
-    "a kind forgotten": ("\n".join(row for row in POLICY.splitlines() if ", audit," not in row), "says nothing of audit"),
+    "a kind forgotten": (
+        "\n".join(row for row in POLICY.splitlines() if ", audit," not in row),
+        "says nothing of audit",
+    ),
 }
 
 MODELS = {

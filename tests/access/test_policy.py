@@ -50,9 +50,7 @@ def test_every_cell_of_a_role_agrees_with_the_oracle(role: Role) -> None:
 
 
 @given(st.sets(st.sampled_from(Role), min_size=2), st.sampled_from(CELLS))
-def test_combined_roles_agree_with_the_oracle(
-    roles: set[Role], cell: tuple[Kind, StateGroup, Act, bool]
-) -> None:
+def test_combined_roles_agree_with_the_oracle(roles: set[Role], cell: tuple[Kind, StateGroup, Act, bool]) -> None:
     assert SHIPPED.allowed(frozenset(roles), *cell) == oracle.allowed(roles, *cell)
 
 
@@ -97,8 +95,9 @@ def test_money_of_the_crm_is_for_four_roles() -> None:
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.REP, Role.AUDITOR])
 def test_some_roles_see_no_money_anywhere(role: Role) -> None:
-    assert not any(SHIPPED.allowed(only(role), k, s, Act.READ_MONEY, own) for k, s, own in
-                   product(Kind, StateGroup, (False, True)))
+    assert not any(
+        SHIPPED.allowed(only(role), k, s, Act.READ_MONEY, own) for k, s, own in product(Kind, StateGroup, (False, True))
+    )
 
 
 def test_without_roles_nothing_is_allowed() -> None:
@@ -134,5 +133,7 @@ def test_version_is_that_of_the_files() -> None:
     folder = default_policy_folder()
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("model.conf", "policy.csv")]
     assert PolicySnapshot(*texts).version == SHIPPED.version
-    assert PolicySnapshot(texts[0], texts[1] + "p, viewer, export, active, read, any, allow\n").version != SHIPPED.version
+    assert (
+        PolicySnapshot(texts[0], texts[1] + "p, viewer, export, active, read, any, allow\n").version != SHIPPED.version
+    )
     assert len(SHIPPED.version) == 12

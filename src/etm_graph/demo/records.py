@@ -56,6 +56,9 @@ class Sizes:
     opportunities: int = 60_000
 
 
+AREA_SIZE = 6
+"""How many times more firms a Canadian sortation area has than a ZIP code."""
+
 ACCOUNT_COLUMNS = (
     "id external_id name owner_id billing_street billing_city billing_postal_code billing_state billing_country industry "
     "annual_revenue currency employees type latitude longitude custom excluded_from_realignment version"
@@ -71,7 +74,10 @@ def _weighted_places(places: Sequence[Place], random: Random) -> tuple[Sequence[
     in_city: dict[tuple[str, str], int] = {}
     for place in places:
         in_city[place.state, place.city] = in_city.get((place.state, place.city), 0) + 1
-    weights = [in_city[place.state, place.city] ** 0.7 * exp(random.gauss(0, 0.6)) for place in places]
+    weights = [
+        in_city[place.state, place.city] ** 0.7 * exp(random.gauss(0, 0.6)) * (AREA_SIZE if place.country == "CA" else 1)
+        for place in places
+    ]
     return places, list(accumulate(weights))
 
 

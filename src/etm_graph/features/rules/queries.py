@@ -127,3 +127,9 @@ async def load_rule_set(session: ReadSession, model_id: int, fields: Mapping[str
             Link(row.rule_id, row.territory_id, row.applies_to_descendants) for row in links if row.rule_id in known
         ),
     )
+
+
+async def places_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Where rules are, whoever asks: id, model_id, name."""
+    columns = assignment_rule.c
+    return await session.rows(select(columns.id, columns.model_id, columns.name).where(columns.id.in_(ids)))

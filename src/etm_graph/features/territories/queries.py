@@ -211,3 +211,11 @@ nodes = select(
     territory.c.id, territory.c.model_id, territory.c.developer_name, territory.c.path, territory.c.type_id
 ).subquery("territory_nodes")
 """Every territory's place, for features above to join with."""
+
+
+async def places_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Where territories are, whoever asks: id, model_id, path, name."""
+    columns = territory.c
+    return await session.rows(
+        select(columns.id, columns.model_id, columns.path, columns.name).where(columns.id.in_(ids))
+    )

@@ -6,6 +6,14 @@ from etm_graph.features.crm.queries.facts import (
     facts_signature,
     pipeline_by_account,
 )
+from etm_graph.features.crm.queries.keys import (
+    account_ids,
+    account_parents,
+    accounts_named,
+    currencies,
+    user_keys,
+    user_managers,
+)
 from etm_graph.features.crm.queries.records import (
     AccountFilter,
     BY_CLOSE_DATE,
@@ -42,12 +50,16 @@ __all__ = [
     "account_facts",
     "account_facts_since",
     "account_fields",
+    "account_ids",
+    "account_parents",
     "accounts",
     "accounts_by_id",
     "accounts_changed_since",
+    "accounts_named",
     "accounts_of_opportunities",
     "count_accounts",
     "count_users",
+    "currencies",
     "custom_fields_by_id",
     "exchange_rates",
     "facts_signature",
@@ -61,5 +73,7 @@ __all__ = [
     "opportunity_counts",
     "organisation_of",
     "pipeline_by_account",
+    "user_keys",
+    "user_managers",
     "users_by_id",
 ]

@@ -1,10 +1,20 @@
 """Use cases of the CRM."""
 
+from etm_graph.features.crm.service.bulk import (
+    ABOVE,
+    Loaded,
+    link_accounts,
+    link_users,
+    load_accounts,
+    load_opportunities,
+    load_users,
+)
 from etm_graph.features.crm.service.fields import create_custom_field, delete_custom_field, update_custom_field
 from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged, UsersChanged
 from etm_graph.features.crm.service.records import (
     create_account,
     create_opportunity,
+    custom_value,
     delete_record,
     update_account,
     update_opportunity,
@@ -12,16 +22,24 @@ from etm_graph.features.crm.service.records import (
 from etm_graph.features.crm.service.users import create_user, delete_user, update_user
 
 __all__ = [
+    "ABOVE",
     "AccountsChanged",
+    "Loaded",
     "OpportunitiesChanged",
     "UsersChanged",
     "create_account",
     "create_custom_field",
     "create_opportunity",
     "create_user",
+    "custom_value",
     "delete_custom_field",
     "delete_record",
     "delete_user",
+    "link_accounts",
+    "link_users",
+    "load_accounts",
+    "load_opportunities",
+    "load_users",
     "update_account",
     "update_custom_field",
     "update_opportunity",

@@ -12,6 +12,7 @@ from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models import service as models
 from etm_graph.features.territories.service.tree import locate
 from etm_graph.features.territories.tables import territory
+from etm_graph.features.threads.service import relocate_threads
 
 
 async def move_territory(work: UnitOfWork, territory_id: int, parent_id: int | None, expected_version: int) -> int:
@@ -64,4 +65,5 @@ async def move_territory(work: UnitOfWork, territory_id: int, parent_id: int | N
     await work.session.execute(
         update(territory).where(territory.c.id == territory_id).values(parent_id=parent_id, version=seq)
     )
+    await relocate_threads(work, model.id, row.path, path)
     return territory_id
