@@ -7,7 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import Info
 
-import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
+import etm_graph.features.alignment.schema.types
 import etm_graph.features.forecasts.schema  # noqa: F401 - as above
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
@@ -52,7 +52,9 @@ class NodeQuery:
 
     @strawberry.field(description="One object by its global id; null when there is none that you may read.")
     async def node(
-        self, info: Info[Context, None], id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: Info[Context, None],
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Node | None:
         """One object."""
         return (await load_nodes(LOADERS, [id], info.context))[0]
@@ -90,7 +92,7 @@ def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
+        config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort),
     )
 
 

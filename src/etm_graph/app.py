@@ -66,9 +66,7 @@ def token_config(settings: Settings, dev_secret: str | None) -> TokenConfig:
     if settings.mode is Mode.DEVELOPMENT:
         return TokenConfig(DEV_ISSUER, settings.jwt_audience, secret=dev_secret)
     key = None if settings.jwt_public_key is None else settings.jwt_public_key.get_secret_value()
-    return TokenConfig(
-        str(settings.jwt_issuer), settings.jwt_audience, public_key=key, jwks_url=settings.jwt_jwks_url
-    )
+    return TokenConfig(str(settings.jwt_issuer), settings.jwt_audience, public_key=key, jwks_url=settings.jwt_jwks_url)
 
 
 def make_process(settings: Settings, database_url: str, dev_secret: str | None) -> Process:
@@ -92,10 +90,10 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
 
 
 def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:
-    async def healthz(request: Request) -> Response:
+    async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok", "policy": process.access.snapshot.version})
 
-    async def readyz(request: Request) -> Response:
+    async def readyz(_: Request) -> Response:
         try:
             async with asyncio.timeout(2), process.database.read() as session:
                 await session.scalar(text("SELECT 1"))
@@ -103,11 +101,11 @@ def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list
             return JSONResponse({"status": "no database"}, 503)
         return JSONResponse({"status": "ready"})
 
-    async def exposition(request: Request) -> Response:
+    async def exposition(_: Request) -> Response:
         body, media_type = metrics.render(sockets.open_sockets, process.feed.followed)
         return PlainTextResponse(body, media_type=media_type)
 
-    async def root(request: Request) -> Response:
+    async def root(_: Request) -> Response:
         return RedirectResponse("/graphql")
 
     return [
@@ -131,7 +129,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
     sockets, metrics = SocketEndpoint(gateway), Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await process.start()
         yield
         await process.stop()

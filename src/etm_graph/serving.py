@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 from sqlalchemy.engine import make_url
+from structlog.typing import Processor
 
 from etm_graph.app import Process, make_app, make_process, token_config
 from etm_graph.db.embedded import start_embedded
@@ -34,7 +35,10 @@ class ConfigurationError(ValueError):
 
 def configure_logs() -> None:
     """Structured logs as JSON lines on standard error, the standard library's included."""
-    shared = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    shared: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     structlog.configure(
         processors=[*shared, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -6,13 +6,13 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.access import oracle
+from tests.access.people import ACCESS, GRANTS, NOW, PATHS, PEOPLE, person
 
 from etm_graph.access.lint import OUTSIDE_MODELS
 from etm_graph.core.access import Act, Grant, Kind, Role, StateGroup
 from etm_graph.core.errors import Forbidden
 from etm_graph.identity.principal import Principal
-from tests.access import oracle
-from tests.access.people import ACCESS, GRANTS, NOW, PATHS, PEOPLE, person
 
 PLANNING = StateGroup.PLANNING
 HOUR = timedelta(hours=1)
@@ -108,7 +108,7 @@ def covering(principal: Principal, act: Act, kind: Kind, model_id: int, path: st
     """What `roles_covering` must find, said plainly."""
     if principal.suspended:
         return set()
-    live = [grant for grant in principal.grants if grant.expires_at is None or NOW < grant.expires_at]
+    live = [grant for grant in principal.grants if grant.expires_at is None or grant.expires_at > NOW]
     if kind in oracle.OUTSIDE:
         return {grant.role for grant in live}
     here = [grant for grant in live if grant.model_id is None or grant.model_id == model_id]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, create_engine, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import StaticPool
+from tests.access.people import ACCESS, ME, NOW, PATHS, PEOPLE, SOMEBODY, person
 
 from etm_graph.access.decisions import Access
 from etm_graph.access.filters import Region, to_polars, to_sql, visible, visible_predicate
@@ -21,7 +22,6 @@ from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.db.base import Bytewise
 from etm_graph.db.sessions import Database
 from etm_graph.identity.principal import Principal
-from tests.access.people import ACCESS, ME, NOW, PATHS, PEOPLE, SOMEBODY, person
 
 STATES = [
     ModelState.PLANNING,

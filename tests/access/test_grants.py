@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from tests.access.people import NOW
+from tests.factories.world import make_user
 
 from etm_graph.access.grants import AuditEntry, add_grant, load_grants, revoke_grant, write_audit
 from etm_graph.access.tables import audit_entry
 from etm_graph.core.access import Act, Grant, Kind, Role
 from etm_graph.core.errors import ErrorCode, Invalid
 from etm_graph.db.sessions import Database
-from tests.access.people import NOW
-from tests.factories.world import make_user
 
 
 async def test_a_grant_is_read_back_as_given(database: Database) -> None:
@@ -69,7 +69,7 @@ async def test_the_audit_keeps_what_was_done_and_what_was_refused(database: Data
         request_id="r1",
         details={"modelId": 3},
     )
-    done = AuditEntry(NOW, 8, "API_KEY", Act.EXPORT, Kind.FORECAST, True, frozenset(), "0123456789ab")  # noqa: FBT003
+    done = AuditEntry(NOW, 8, "API_KEY", Act.EXPORT, Kind.FORECAST, True, frozenset(), "0123456789ab")
     async with database.write() as session:
         await write_audit(session, [])
         await write_audit(session, [refused, done])

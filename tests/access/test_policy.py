@@ -5,11 +5,11 @@ from itertools import chain, combinations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.access import oracle
 
 from etm_graph.access.lint import OUTSIDE_MODELS
 from etm_graph.access.snapshot import PolicySnapshot, default_policy_folder, format_truth_table, load_snapshot
 from etm_graph.core.access import Act, Kind, Role, StateGroup
-from tests.access import oracle
 
 CELLS = list(product(Kind, StateGroup, Act, (False, True)))
 ROLE_SETS = [frozenset(some) for some in chain.from_iterable(combinations(Role, n) for n in range(1, len(Role) + 1))]

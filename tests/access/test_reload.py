@@ -7,10 +7,11 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
+from tests.access import oracle
+
 from etm_graph.access.decisions import Access
 from etm_graph.access.snapshot import default_policy_folder
 from etm_graph.core.access import Act, Kind, Role, StateGroup
-from tests.access import oracle
 
 CELLS = list(product(Role, Kind, StateGroup, Act, (False, True)))
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from tests.e2e.servers import Client, serving
+from tests.factories.world import make_user
 
 from etm_graph.core.access import Role
 from etm_graph.db.sessions import Database
-from tests.e2e.servers import Client, serving
-from tests.factories.world import make_user
 
 FOLLOW = """subscription($m: ID!, $after: String) { draftChanges(modelId: $m, after: $after) {
   __typename
@@ -54,7 +54,7 @@ async def test_an_edit_reaches_another_client_and_is_replayed_after_a_disconnect
         assert seen["actor"] == {"userName": "planner"}
         assert latency < 1.0
         for name in ("World", "Everywhere", "All"):
-            version = (await planner.data("query($id: ID!) { territory(id: $id) { version } }", id=root["id"]))
+            version = await planner.data("query($id: ID!) { territory(id: $id) { version } }", id=root["id"])
             await planner.do(UPDATE, id=root["id"], v=version["territory"]["version"], n=name)
         async with other.socket() as socket:
             await socket.subscribe(FOLLOW, m=model_id, after=seen["cursor"])

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.servers import Client, serving
+from tests.factories.world import make_account, make_opportunity, make_user
 
 from etm_graph.core.access import Role
 from etm_graph.db.sessions import Database
-from tests.e2e.servers import Client, serving
-from tests.factories.world import make_account, make_opportunity, make_user
 
 TYPE = """mutation { territoryTypeCreate(input: {developerName: "Geo", name: "Geography", priority: 10}) {
   territoryType { id } userErrors { code message } } }"""
@@ -92,7 +92,11 @@ async def test_rules_preview_activation_and_what_follows(
     deal = await make_opportunity(database, denver, amount=5000)
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(serving(database_url, tmp_path)) for _ in range(processes)]
-        admin, planner, viewer = Client(servers[0], "admin"), Client(servers[0], "planner"), Client(servers[-1], "viewer")
+        admin, planner, viewer = (
+            Client(servers[0], "admin"),
+            Client(servers[0], "planner"),
+            Client(servers[-1], "viewer"),
+        )
         for client in (admin, planner, viewer):
             stack.push_async_callback(client.close)
         model_id, nodes = await structure(admin, planner)
@@ -113,7 +117,7 @@ async def test_rules_preview_activation_and_what_follows(
         stale = (await admin.data(ACTIVATE, m=model_id, h=1, a=None, c=False))["territoryModelActivate"]
         assert stale["userErrors"][0]["code"] == "CONFLICT"
         await admin.do(ACTIVATE, m=model_id, h=draft["structureHead"], a=None, c=False)
-        again = (await admin.data(ACTIVATE, m=model_id, h=draft["structureHead"], a=None, c=False))
+        again = await admin.data(ACTIVATE, m=model_id, h=draft["structureHead"], a=None, c=False)
         assert again["territoryModelActivate"]["userErrors"][0]["code"] == "WRONG_STATE"
         await settle(admin, model_id, "ACTIVE")
 
@@ -138,7 +142,7 @@ async def test_rules_preview_activation_and_what_follows(
         assert (clone["territoryCount"], clone["clonedFrom"]["developerName"]) == (3, "FY27")
         preview = (await planner.data(PREVIEW, m=clone["id"]))["territoryModel"]
         assert preview["preview"] == {"accountCount": 3, "assignedCount": 2, "unassignedCount": 1}
-        missing = (await admin.data(ACTIVATE, m=clone["id"], h=preview["structureHead"], a=None, c=True))
+        missing = await admin.data(ACTIVATE, m=clone["id"], h=preview["structureHead"], a=None, c=True)
         assert missing["territoryModelActivate"]["userErrors"][0]["code"] == "CONFLICT"
         await admin.do(ACTIVATE, m=clone["id"], h=preview["structureHead"], a=model_id, c=True)
         await settle(admin, clone["id"], "ACTIVE")

@@ -14,11 +14,11 @@ from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Grant, Role
 from etm_graph.db.sessions import Database
 from etm_graph.events.unit_of_work import Writer
+from etm_graph.features.alignment.service import Engine
 from etm_graph.features.crm.tables import account, app_user, opportunity
 from etm_graph.features.models import service as models
 from etm_graph.features.territories import service as territories
 from etm_graph.identity.principal import AuthMethod, Principal
-from etm_graph.features.alignment.service import Engine
 from etm_graph.wiring import make_engines
 
 POLICY: Path = default_policy_folder()

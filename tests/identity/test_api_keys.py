@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import pytest
 from sqlalchemy import select
+from tests.factories.world import make_user
 
 from etm_graph.core.errors import NotFound
 from etm_graph.db.sessions import Database
@@ -18,7 +19,6 @@ from etm_graph.identity.api_keys import (
     verify_api_key,
 )
 from etm_graph.identity.tables import api_key
-from tests.factories.world import make_user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

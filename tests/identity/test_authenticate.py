@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.factories.world import make_user
 
 from etm_graph.core.access import Grant, Role
 from etm_graph.core.errors import Unauthenticated
@@ -15,7 +16,6 @@ from etm_graph.identity.api_keys import create_api_key, revoke_api_key
 from etm_graph.identity.authenticate import FRESH_S, Authenticator, Directory, Subject
 from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier, mint_development_token
-from tests.factories.world import make_user
 
 CONFIG = TokenConfig(DEV_ISSUER, "etm-graph", secret="development-secret-of-forty-two-bytes-long")
 REFUSED = "Sign in: the request has no valid credentials."

@@ -185,7 +185,7 @@ class Provider:
 @contextmanager
 def published(provider: Provider) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+        def do_GET(self) -> None:
             provider.asked += 1
             self.send_response(503 if provider.broken else 200)
             self.end_headers()

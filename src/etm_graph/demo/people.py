@@ -7,16 +7,125 @@ from random import Random
 from etm_graph.core.access import Role
 from etm_graph.demo.structure import REGIONS
 
-GIVEN = (
-    "Ada Amir Ana Anders Aiko Bea Ben Carla Chidi Chloe Dana Diego Elena Emeka Erin Fatima Femi Finn Freya Gita Hana Hugo "
-    "Ines Isaac Ivy Jamal Jin Joao Kara Kofi Lars Lea Leo Lina Luis Maya Mei Milo Nadia Nina Noor Olga Omar Otto Petra "
-    "Priya Quinn Ravi Rosa Sam Sara Sven Tara Theo Uma Vera Wei Yara Yusuf Zoe"
-).split()
-FAMILY = (
-    "Abara Adler Ahmed Becker Bianchi Bouchard Castro Chen Cohen Costa Dubois Evans Farah Fischer Garcia Gruber Haas "
-    "Hansen Ito Jansen Kaur Keller Khan Kim Kowalski Larsen Lee Lopez Malik Meyer Moreau Mori Nakamura Nguyen Novak Okafor "
-    "Olsen Patel Petrov Reyes Rossi Santos Sato Schmidt Silva Singh Tanaka Torres Tran Vogel Wagner Walsh Weber Wolf Yilmaz"
-).split()
+GIVEN = [
+    "Ada",
+    "Amir",
+    "Ana",
+    "Anders",
+    "Aiko",
+    "Bea",
+    "Ben",
+    "Carla",
+    "Chidi",
+    "Chloe",
+    "Dana",
+    "Diego",
+    "Elena",
+    "Emeka",
+    "Erin",
+    "Fatima",
+    "Femi",
+    "Finn",
+    "Freya",
+    "Gita",
+    "Hana",
+    "Hugo",
+    "Ines",
+    "Isaac",
+    "Ivy",
+    "Jamal",
+    "Jin",
+    "Joao",
+    "Kara",
+    "Kofi",
+    "Lars",
+    "Lea",
+    "Leo",
+    "Lina",
+    "Luis",
+    "Maya",
+    "Mei",
+    "Milo",
+    "Nadia",
+    "Nina",
+    "Noor",
+    "Olga",
+    "Omar",
+    "Otto",
+    "Petra",
+    "Priya",
+    "Quinn",
+    "Ravi",
+    "Rosa",
+    "Sam",
+    "Sara",
+    "Sven",
+    "Tara",
+    "Theo",
+    "Uma",
+    "Vera",
+    "Wei",
+    "Yara",
+    "Yusuf",
+    "Zoe",
+]
+FAMILY = [
+    "Abara",
+    "Adler",
+    "Ahmed",
+    "Becker",
+    "Bianchi",
+    "Bouchard",
+    "Castro",
+    "Chen",
+    "Cohen",
+    "Costa",
+    "Dubois",
+    "Evans",
+    "Farah",
+    "Fischer",
+    "Garcia",
+    "Gruber",
+    "Haas",
+    "Hansen",
+    "Ito",
+    "Jansen",
+    "Kaur",
+    "Keller",
+    "Khan",
+    "Kim",
+    "Kowalski",
+    "Larsen",
+    "Lee",
+    "Lopez",
+    "Malik",
+    "Meyer",
+    "Moreau",
+    "Mori",
+    "Nakamura",
+    "Nguyen",
+    "Novak",
+    "Okafor",
+    "Olsen",
+    "Patel",
+    "Petrov",
+    "Reyes",
+    "Rossi",
+    "Santos",
+    "Sato",
+    "Schmidt",
+    "Silva",
+    "Singh",
+    "Tanaka",
+    "Torres",
+    "Tran",
+    "Vogel",
+    "Wagner",
+    "Walsh",
+    "Weber",
+    "Wolf",
+    "Yilmaz",
+]
 
 COUNTS = (
     (Role.ADMIN, 2),
@@ -47,7 +156,7 @@ class Person:
 
 def make_people(seed: int) -> Sequence[Person]:
     """Everybody; the first of each role is named by it and has it on the whole organisation."""
-    random = Random(f"people {seed}")  # noqa: S311 - a demo, not a secret
+    random = Random(f"people {seed}")
     names = [f"{given} {family}" for given in GIVEN for family in FAMILY]
     random.shuffle(names)
     people: list[Person] = []

@@ -26,17 +26,125 @@ RATES = (
 SECTORS = {"51": 6, "52": 5, "54": 7, "62": 6, "33": 7, "32": 4, "42": 5, "44": 5, "23": 4, "48": 3, "21": 1, "22": 1}
 """Weights of two-digit industries; all others have 1."""
 
-FIRST = (
-    "Alder Anchor Apex Arbor Atlas Beacon Birch Blue Boulder Bright Cedar Clear Cobalt Copper Crest Delta Eagle Ember Evergreen "
-    "Falcon First Foundry Frontier Golden Granite Harbor Heron Highland Horizon Iron Juniper Keystone Lake Lantern Liberty "
-    "Lone Magnolia Maple Meridian Mesa Midland Mill Mosaic North Oak Orchard Osprey Pacific Pine Pioneer Prairie Quarry Red "
-    "Ridge River Rowan Sable Silver Sierra Summit Sun Terra Timber Union Valley Vista West Willow Wren"
-).split()
-SECOND = (
-    "bridge brook crest dale field ford gate grove haven hill line mark mont path peak point port rock shore side spring "
-    "stone stream view ville water way wood works worth"
-).split()
-SUFFIX = "Inc LLC Group Partners Holdings Systems Industries Labs Foods Logistics Energy Health Capital Supply".split()
+FIRST = [
+    "Alder",
+    "Anchor",
+    "Apex",
+    "Arbor",
+    "Atlas",
+    "Beacon",
+    "Birch",
+    "Blue",
+    "Boulder",
+    "Bright",
+    "Cedar",
+    "Clear",
+    "Cobalt",
+    "Copper",
+    "Crest",
+    "Delta",
+    "Eagle",
+    "Ember",
+    "Evergreen",
+    "Falcon",
+    "First",
+    "Foundry",
+    "Frontier",
+    "Golden",
+    "Granite",
+    "Harbor",
+    "Heron",
+    "Highland",
+    "Horizon",
+    "Iron",
+    "Juniper",
+    "Keystone",
+    "Lake",
+    "Lantern",
+    "Liberty",
+    "Lone",
+    "Magnolia",
+    "Maple",
+    "Meridian",
+    "Mesa",
+    "Midland",
+    "Mill",
+    "Mosaic",
+    "North",
+    "Oak",
+    "Orchard",
+    "Osprey",
+    "Pacific",
+    "Pine",
+    "Pioneer",
+    "Prairie",
+    "Quarry",
+    "Red",
+    "Ridge",
+    "River",
+    "Rowan",
+    "Sable",
+    "Silver",
+    "Sierra",
+    "Summit",
+    "Sun",
+    "Terra",
+    "Timber",
+    "Union",
+    "Valley",
+    "Vista",
+    "West",
+    "Willow",
+    "Wren",
+]
+SECOND = [
+    "bridge",
+    "brook",
+    "crest",
+    "dale",
+    "field",
+    "ford",
+    "gate",
+    "grove",
+    "haven",
+    "hill",
+    "line",
+    "mark",
+    "mont",
+    "path",
+    "peak",
+    "point",
+    "port",
+    "rock",
+    "shore",
+    "side",
+    "spring",
+    "stone",
+    "stream",
+    "view",
+    "ville",
+    "water",
+    "way",
+    "wood",
+    "works",
+    "worth",
+]
+SUFFIX = [
+    "Inc",
+    "LLC",
+    "Group",
+    "Partners",
+    "Holdings",
+    "Systems",
+    "Industries",
+    "Labs",
+    "Foods",
+    "Logistics",
+    "Energy",
+    "Health",
+    "Capital",
+    "Supply",
+]
 PRODUCTS = ("Platform", "Services", "Analytics", "Support", "Hardware")
 
 OPEN_STAGES = (
@@ -59,14 +167,44 @@ class Sizes:
 AREA_SIZE = 6
 """How many times more firms a Canadian sortation area has than a ZIP code."""
 
-ACCOUNT_COLUMNS = (
-    "id external_id name owner_id billing_street billing_city billing_postal_code billing_state billing_country industry "
-    "annual_revenue currency employees type latitude longitude custom excluded_from_realignment version"
-).split()
-OPPORTUNITY_COLUMNS = (
-    "id external_id account_id name owner_id stage amount currency quantity close_date probability forecast_category "
-    "product_family excluded_from_territory_assignment version"
-).split()
+ACCOUNT_COLUMNS = [
+    "id",
+    "external_id",
+    "name",
+    "owner_id",
+    "billing_street",
+    "billing_city",
+    "billing_postal_code",
+    "billing_state",
+    "billing_country",
+    "industry",
+    "annual_revenue",
+    "currency",
+    "employees",
+    "type",
+    "latitude",
+    "longitude",
+    "custom",
+    "excluded_from_realignment",
+    "version",
+]
+OPPORTUNITY_COLUMNS = [
+    "id",
+    "external_id",
+    "account_id",
+    "name",
+    "owner_id",
+    "stage",
+    "amount",
+    "currency",
+    "quantity",
+    "close_date",
+    "probability",
+    "forecast_category",
+    "product_family",
+    "excluded_from_territory_assignment",
+    "version",
+]
 
 
 def _weighted_places(places: Sequence[Place], random: Random) -> tuple[Sequence[Place], Sequence[float]]:
@@ -75,21 +213,23 @@ def _weighted_places(places: Sequence[Place], random: Random) -> tuple[Sequence[
     for place in places:
         in_city[place.state, place.city] = in_city.get((place.state, place.city), 0) + 1
     weights = [
-        in_city[place.state, place.city] ** 0.7 * exp(random.gauss(0, 0.6)) * (AREA_SIZE if place.country == "CA" else 1)
+        in_city[place.state, place.city] ** 0.7
+        * exp(random.gauss(0, 0.6))
+        * (AREA_SIZE if place.country == "CA" else 1)
         for place in places
     ]
     return places, list(accumulate(weights))
 
 
 def _segment(revenue: float) -> str:
-    return "ENTERPRISE" if revenue > 100e6 else "MID_MARKET" if revenue > 10e6 else "SMB"  # noqa: PLR2004 - the segments' borders
+    return "ENTERPRISE" if revenue > 100e6 else "MID_MARKET" if revenue > 10e6 else "SMB"
 
 
 def make_accounts(
     seed: int, sizes: Sizes, places: Sequence[Place], industries: Mapping[str, str], owners: Sequence[int]
 ) -> Iterator[tuple[object, ...]]:
     """Rows of account, in the order of ACCOUNT_COLUMNS. owners: ids of users who own accounts."""
-    random = Random(f"accounts {seed}")  # noqa: S311 - a demo, not a secret
+    random = Random(f"accounts {seed}")
     sites, site_weights = _weighted_places(places, random)
     codes = list(industries)
     code_weights = list(accumulate(SECTORS.get(code[:2], 1) for code in codes))
@@ -97,11 +237,11 @@ def make_accounts(
         place = random.choices(sites, cum_weights=site_weights)[0]
         industry = random.choices(codes, cum_weights=code_weights)[0]
         revenue = round(exp(random.gauss(15.6, 1.7)), -3)
-        known = random.random() > 0.025  # noqa: PLR2004 - the share without an address
+        known = random.random() > 0.025
         health = int(min(100, max(0, random.gauss(65, 18))))
         custom = {
             "Segment": _segment(revenue),
-            "Strategic": random.random() < 0.02,  # noqa: PLR2004 - one in fifty
+            "Strategic": random.random() < 0.02,
             "HealthScore": health,
             "Channels": random.sample(("DIRECT", "PARTNER", "ONLINE"), random.randint(1, 2)),
         }
@@ -124,20 +264,20 @@ def make_accounts(
             place.latitude if known else None,
             place.longitude if known else None,
             custom,
-            random.random() < 0.005,  # noqa: PLR2004 - one in two hundred
+            random.random() < 0.005,
             0,
         )
 
 
 def _stage(random: Random, close: date) -> tuple[str, int, str]:
     if close < TODAY:
-        return ("Closed won", 100, "CLOSED") if random.random() < 0.31 else ("Closed lost", 0, "OMITTED")  # noqa: PLR2004 - the win rate
+        return ("Closed won", 100, "CLOSED") if random.random() < 0.31 else ("Closed lost", 0, "OMITTED")
     return random.choices(OPEN_STAGES, (25, 25, 25, 15, 10))[0]
 
 
 def make_opportunities(seed: int, sizes: Sizes, owners: Sequence[int]) -> Iterator[tuple[object, ...]]:
     """Rows of opportunity, in the order of OPPORTUNITY_COLUMNS."""
-    random = Random(f"opportunities {seed}")  # noqa: S311 - a demo, not a secret
+    random = Random(f"opportunities {seed}")
     span = (LAST_CLOSE - FIRST_CLOSE).days
     for number in range(1, sizes.opportunities + 1):
         account_id = random.randint(1, sizes.accounts)
@@ -158,7 +298,7 @@ def make_opportunities(seed: int, sizes: Sizes, owners: Sequence[int]) -> Iterat
             probability,
             category,
             product,
-            random.random() < 0.003,  # noqa: PLR2004 - three in a thousand
+            random.random() < 0.003,
             0,
         )
 
@@ -170,7 +310,7 @@ def quarters() -> Sequence[date]:
 
 def make_rates(seed: int) -> Sequence[tuple[str, date, Decimal]]:
     """Rows of exchange_rate: currency, effective_from, rate."""
-    random = Random(f"rates {seed}")  # noqa: S311 - a demo, not a secret
+    random = Random(f"rates {seed}")
     rows = []
     for currency, rate in RATES:
         for day in quarters():

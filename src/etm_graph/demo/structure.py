@@ -42,14 +42,26 @@ class Region:
 
 
 REGIONS = (
-    Region("US", "Northeast", "America/New_York", tuple("CT MA ME NH NJ NY PA RI VT".split())),
-    Region("US", "Southeast", "America/New_York", tuple("AL DC DE FL GA KY MD MS NC SC TN VA WV".split())),
-    Region("US", "Midwest", "America/Chicago", tuple("IA IL IN KS MI MN MO ND NE OH SD WI".split())),
-    Region("US", "Southwest", "America/Chicago", tuple("AR AZ LA NM OK TX".split())),
-    Region("US", "West", "America/Los_Angeles", tuple("AK CA CO HI ID MT NV OR UT WA WY".split())),
-    Region("CA", "Atlantic", "America/Halifax", tuple("NB NL NS PE".split())),
-    Region("CA", "Central", "America/Toronto", tuple("ON QC".split())),
-    Region("CA", "Western", "America/Vancouver", tuple("AB BC MB SK".split())),
+    Region("US", "Northeast", "America/New_York", tuple(["CT", "MA", "ME", "NH", "NJ", "NY", "PA", "RI", "VT"])),
+    Region(
+        "US",
+        "Southeast",
+        "America/New_York",
+        tuple(["AL", "DC", "DE", "FL", "GA", "KY", "MD", "MS", "NC", "SC", "TN", "VA", "WV"]),
+    ),
+    Region(
+        "US",
+        "Midwest",
+        "America/Chicago",
+        tuple(["IA", "IL", "IN", "KS", "MI", "MN", "MO", "ND", "NE", "OH", "SD", "WI"]),
+    ),
+    Region("US", "Southwest", "America/Chicago", tuple(["AR", "AZ", "LA", "NM", "OK", "TX"])),
+    Region(
+        "US", "West", "America/Los_Angeles", tuple(["AK", "CA", "CO", "HI", "ID", "MT", "NV", "OR", "UT", "WA", "WY"])
+    ),
+    Region("CA", "Atlantic", "America/Halifax", tuple(["NB", "NL", "NS", "PE"])),
+    Region("CA", "Central", "America/Toronto", tuple(["ON", "QC"])),
+    Region("CA", "Western", "America/Vancouver", tuple(["AB", "BC", "MB", "SK"])),
 )
 
 
@@ -142,9 +154,7 @@ def _geography(places: Sequence[Place]) -> tuple[list[TerritorySpec], list[RuleS
         rules.append(RuleSpec(f"Rule_{country}", f"In {name}", criteria, None, ((country, True),)))
     by_state = _prefixes(places)
     for region in REGIONS:
-        territories.append(
-            TerritorySpec(region.developer_name, region.name, region.country, "Geography", REGION)
-        )
+        territories.append(TerritorySpec(region.developer_name, region.name, region.country, "Geography", REGION))
         for state in region.states:
             area = f"{region.country}_{state}"
             territories.append(TerritorySpec(area, f"Area {state}", region.developer_name, "Geography", AREA))
@@ -152,7 +162,9 @@ def _geography(places: Sequence[Place]) -> tuple[list[TerritorySpec], list[RuleS
             for number, prefixes in enumerate(_cut(by_state[state]), 1):
                 rep = f"{area}_{number}"
                 territories.append(TerritorySpec(rep, f"{state} {number}", area, "Geography", REP))
-                rules.append(_rule(rep, f"Postal codes of {state} {number}", ("billing_postal_code", "STARTS_WITH", prefixes)))
+                rules.append(
+                    _rule(rep, f"Postal codes of {state} {number}", ("billing_postal_code", "STARTS_WITH", prefixes))
+                )
     return territories, rules
 
 

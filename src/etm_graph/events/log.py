@@ -37,7 +37,10 @@ def select_heads(stream_ids: Collection[int]) -> Select[Any]:
 
 async def read_heads(session: ReadSession, stream_ids: Collection[int]) -> Mapping[int, StreamHead]:
     """The heads of streams by id; unknown ids are absent."""
-    return {row.id: StreamHead(*row) for row in await session.rows(select_heads(stream_ids))}
+    return {
+        row.id: StreamHead(row.id, row.epoch, row.head, row.structure_head, row.floor)
+        for row in await session.rows(select_heads(stream_ids))
+    }
 
 
 def _change(row: Row[Any]) -> Change:
@@ -49,7 +52,9 @@ def _change(row: Row[Any]) -> Change:
 
 async def read_changes(session: ReadSession, stream_id: int, after: int, limit: int) -> Sequence[Change]:
     """At most `limit` changes of a stream after a number, in order."""
-    statement = select(change).where(change.c.stream_id == stream_id, change.c.seq > after).order_by(change.c.seq).limit(limit)
+    statement = (
+        select(change).where(change.c.stream_id == stream_id, change.c.seq > after).order_by(change.c.seq).limit(limit)
+    )
     return [_change(row) for row in await session.rows(statement)]
 
 

@@ -61,7 +61,7 @@ class UnitOfWork:
             raise
         if row is None:
             raise NotFound("There is no such model.")
-        self.heads[stream_id] = StreamHead(*row)
+        self.heads[stream_id] = StreamHead(row.id, row.epoch, row.head, row.structure_head, row.floor)
         return self.heads[stream_id]
 
     def record(self, stream_id: int, *drafts: ChangeDraft) -> int:

@@ -1,0 +1,1 @@
+"""Vertical slices, in an order that import-linter holds."""

@@ -22,9 +22,7 @@ class BatchedField(StrawberryField):
     batch_function: BatchFunction
 
 
-def batched(
-    function: BatchFunction, *, description: str, deprecation_reason: str | None = None
-) -> Any:  # noqa: ANN401 - what dataclass fields are declared with
+def batched(function: BatchFunction, *, description: str, deprecation_reason: str | None = None) -> Any:  # noqa: ANN401 - what dataclass fields are declared with
     """A field answered by a batch function; its GraphQL arguments are the function's after (parents, context)."""
     signature = inspect.signature(function)
     own = list(signature.parameters.values())[_OWN_PARAMETERS:]

@@ -73,7 +73,7 @@ class Context:
         await self._stack.aclose()
 
     def load(self, function: BatchFunction, parent: object, arguments: dict[str, Any]) -> Awaitable[Any]:
-        """This parent's share of one call of `function` with all parents of its level that have the same arguments."""
+        """A parent's share of one call of `function` with all parents of the level that have the same arguments."""
         key = (function, tuple(sorted((name, _hashable(value)) for name, value in arguments.items())))
         batch = self._batches.get(key)
         if batch is None:

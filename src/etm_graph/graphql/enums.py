@@ -7,9 +7,7 @@ from typing import Any
 import strawberry
 
 
-def describe(
-    enum: type[Enum], description: str, meanings: Mapping[str, str], *, name: str | None = None
-) -> None:
+def describe(enum: type[Enum], description: str, meanings: Mapping[str, str], *, name: str | None = None) -> None:
     """Make a Python enum a GraphQL enum, so that it can annotate fields; every value must have a meaning."""
     described: Any = strawberry.enum(enum, name=name, description=description)
     values = described.__strawberry_definition__.values

@@ -1,7 +1,7 @@
 """Running one operation: limits before, expected errors as codes, faults masked after."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, QueryDept
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from etm_graph.core.errors import ErrorCode, ExpectedError, LimitExceeded
+from etm_graph.core.errors import ExpectedError, LimitExceeded
 from etm_graph.graphql.context import Context
 from etm_graph.settings import Settings
 
@@ -113,7 +113,7 @@ class Executor:
         finally:
             await context.release()
 
-    async def stream(self, operation: Operation, context: Context) -> AsyncIterator[Answer]:
+    async def stream(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
         """Execute any operation: one answer of a query or mutation, one per event of a subscription."""
         try:
             self.check_size(operation)
@@ -129,9 +129,11 @@ class Executor:
             )
             async with aclosing(source) as results:
                 async for result in results:
+                    if not isinstance(result, ExecutionResult | PreExecutionError):
+                        yield _refusal(
+                            LimitExceeded("Incremental delivery is not spoken here: leave out @defer and @stream.")
+                        )
+                        return
                     yield _answer(result, context.request_id)
         finally:
             await context.release()
-
-
-UNAUTHENTICATED = ErrorCode.UNAUTHENTICATED.value

@@ -56,7 +56,9 @@ class Conflicting:
 class UserError:
     """An expected failure."""
 
-    field: list[str] = strawberry.field(description="Path into the input that caused it; empty when no single field did.")
+    field: list[str] = strawberry.field(
+        description="Path into the input that caused it; empty when no single field did."
+    )
     message: str = strawberry.field(description="What happened and what to do about it.")
     code: ErrorCode = strawberry.field(description="What kind of failure it was.")
     conflicts: list[Conflicting] = strawberry.field(description="With CONFLICT: the fields, their values and yours.")

@@ -7,9 +7,7 @@ from etm_graph.graphql.context import BatchFunction, Context
 from etm_graph.graphql.ids import Node, split_id
 
 
-async def load_nodes(
-    loaders: Mapping[str, BatchFunction], ids: Sequence[str], context: Context
-) -> list[Node | None]:
+async def load_nodes(loaders: Mapping[str, BatchFunction], ids: Sequence[str], context: Context) -> list[Node | None]:
     """The objects with these ids, one call a type; None where there is none that the viewer may read."""
     most = context.services.settings.page_size_max
     if len(ids) > most:

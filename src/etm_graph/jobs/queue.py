@@ -79,7 +79,7 @@ async def claim(session: WriteSession, lease_s: float) -> Job | None:
         )
         .returning(job.c.id, job.c.kind, job.c.model_id, job.c.arguments, job.c.attempts, job.c.created_by)
     )
-    return None if claimed is None else Job(*claimed)
+    return None if claimed is None else Job(**claimed._mapping)
 
 
 async def renew(
@@ -89,9 +89,7 @@ async def renew(
     held = await session.execute(
         update(job)
         .where(job.c.id == claimed.id, job.c.attempts == claimed.attempts, job.c.state == JobState.RUNNING.value)
-        .values(
-            lease_until=func.clock_timestamp() + timedelta(seconds=lease_s), step=step, done=done, total=total
-        )
+        .values(lease_until=func.clock_timestamp() + timedelta(seconds=lease_s), step=step, done=done, total=total)
     )
     return held.rowcount == 1
 

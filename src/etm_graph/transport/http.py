@@ -54,6 +54,11 @@ def _operation(source: Any) -> Operation:  # noqa: ANN401 - whatever the client 
     return Operation(query, variables, name)
 
 
+def _check_method(request: Request) -> None:
+    if request.method not in {"GET", "POST"}:
+        raise _Wrong(405, "Use GET or POST.", Allow="GET, POST")
+
+
 async def _post(request: Request, limit: int) -> Operation:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != JSON:
@@ -105,8 +110,7 @@ class HttpEndpoint:
         media_type = JSON
         try:
             media_type = _media_type(request.headers.get("accept", ""))
-            if request.method not in {"GET", "POST"}:
-                raise _Wrong(405, "Use GET or POST.", Allow="GET, POST")
+            _check_method(request)
             principal = await self._gateway.authenticate(request.headers.get("authorization"))
             limit = self._gateway.settings.request_bytes_max
             operation = _get(request) if request.method == "GET" else await _post(request, limit)

@@ -66,7 +66,8 @@ class _Connection:
         )
         reader = asyncio.create_task(self._read(), name="socket reader")
         try:
-            await asyncio.wait({reader, self._closing}, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {reader, self._closing}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if self._closing.done():
                 await self._close(self._closing.result())
             else:
@@ -120,9 +121,7 @@ class _Connection:
             raise _Close(INVALID, "The payload of connection_init is an object")
         header = next((str(v) for k, v in (payload or {}).items() if k.lower() == "authorization"), None)
         try:
-            self._principal = await self._gateway.authenticate(
-                header or self._websocket.headers.get("authorization")
-            )
+            self._principal = await self._gateway.authenticate(header or self._websocket.headers.get("authorization"))
         except Unauthenticated as error:
             raise _Close(FORBIDDEN, "Forbidden") from error
         self._close_at_expiry(self._principal)

@@ -1,4 +1,4 @@
-"""Forecasts against a slow, obvious reference: every opportunity converted by itself, added up with Python's Decimal."""
+"""Forecasts against a slow, obvious reference: each opportunity converted by itself and added up in Python."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Numeric, column, insert, select, update, values
+from tests.factories.world import World, make_account, make_model, make_territory, make_type, make_user, make_world
 
 from etm_graph.core.access import Role
 from etm_graph.core.calendar import Period, parse_period
@@ -18,7 +19,6 @@ from etm_graph.db.sessions import Database
 from etm_graph.features.alignment.tables import opportunity_alignment
 from etm_graph.features.crm.tables import exchange_rate, opportunity, organisation
 from etm_graph.features.forecasts import queries
-from tests.factories.world import World, make_account, make_model, make_territory, make_type, make_user, make_world
 
 CENT = Decimal("0.01")
 RATES = {
@@ -50,9 +50,7 @@ class Book:
         }
         async with self.world.database.write() as session:
             for path, given in rows:
-                number = await session.scalar(
-                    insert(opportunity).values(**common, **given).returning(opportunity.c.id)
-                )
+                number = await session.scalar(insert(opportunity).values(**common, **given).returning(opportunity.c.id))
                 where = None if path is None else self.ids[path]
                 await session.execute(
                     insert(opportunity_alignment).values(
@@ -81,7 +79,8 @@ class Book:
 def convert(given: Mapping[str, Any]) -> Decimal:
     dated = RATES.get(given["currency"], [(date(1900, 1, 1), Decimal(1))])
     rate = next((r for start, r in reversed(dated) if start <= given["close_date"]), dated[0][1])
-    return (given["amount"] * rate).quantize(CENT, ROUND_HALF_EVEN)
+    amount: Decimal = given["amount"]
+    return (amount * rate).quantize(CENT, ROUND_HALF_EVEN)
 
 
 @pytest.fixture
@@ -99,9 +98,7 @@ async def book(database: Database) -> Book:
     async with database.write() as session:
         for currency, dated in RATES.items():
             for start, rate in dated:
-                await session.execute(
-                    insert(exchange_rate).values(currency=currency, effective_from=start, rate=rate)
-                )
+                await session.execute(insert(exchange_rate).values(currency=currency, effective_from=start, rate=rate))
     return Book(world, model_id, ids, account_id)
 
 
@@ -110,7 +107,7 @@ def deal(amount: str, day: date, currency: str = "USD", category: str = "PIPELIN
 
 
 async def test_halves_of_a_cent_go_to_the_even_one_in_sql_too(database: Database) -> None:
-    random = Random(7)  # noqa: S311 - a fixed sample
+    random = Random(7)
     halves = [Decimal(n) / 1000 for n in range(-1995, 2000, 10)]
     others = [Decimal(random.randrange(-(10**15), 10**15)).scaleb(-random.randrange(13)) for _ in range(2000)]
     found = values(column("x", Numeric), name="given").data([(value,) for value in [*halves, *others]])
@@ -173,7 +170,7 @@ async def test_what_is_no_period_is_refused(book: Book) -> None:
 
 
 def _random_rows(seed: int, count: int) -> list[tuple[str | None, dict[str, Any]]]:
-    random = Random(seed)  # noqa: S311 - a fixed sample
+    random = Random(seed)
     return [
         (
             random.choice([*PATHS, None]),

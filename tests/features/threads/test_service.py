@@ -47,9 +47,7 @@ class Draft:
 
     async def thread(self, anchor: Anchor, body: str = "Why?", subject: str | None = None) -> int:
         async with self.world.writer.unit_of_work(self.planner) as work:
-            return await service.create_thread(
-                work, ANCHORS, anchor, subject, body, model_id=self.model_id
-            )
+            return await service.create_thread(work, ANCHORS, anchor, subject, body, model_id=self.model_id)
 
     async def answer(self, who: Principal, thread_id: int, body: str) -> int:
         async with self.world.writer.unit_of_work(who) as work:

@@ -1,0 +1,1 @@
+"""Putting models in and out of force."""

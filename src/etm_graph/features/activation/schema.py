@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Optional, Self
+from typing import Annotated, Any, Self
 
 import strawberry
 from sqlalchemy import Row
@@ -56,8 +56,9 @@ class Job(Node):
     attempts: int = strawberry.field(description="How many workers began it; more than 1 after a take-over.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    model: Optional[TerritoryModel] = batched(
-        lambda jobs, context: load_models([job.model_key for job in jobs], context), description="The model it works on."
+    model: TerritoryModel | None = batched(
+        lambda jobs, context: load_models([job.model_key for job in jobs], context),
+        description="The model it works on.",
     )
 
     @classmethod
@@ -96,7 +97,9 @@ class JobQuery:
 
     @strawberry.field(description="One job; null when there is none that you may read.")
     async def job(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Job | None:
         """One job."""
         return (await load_jobs([decode_id(id, "Job")], info.context))[0]
@@ -131,9 +134,9 @@ class JobSubscription:
 class JobPayload:
     """Job, or errors."""
 
-    job: Optional[Job] = strawberry.field(description="The job; follow it with `jobProgress`.")
-    territory_model: Optional[TerritoryModel] = strawberry.field(description="The model as it is now.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made in its stream.")
+    job: Job | None = strawberry.field(description="The job; follow it with `jobProgress`.")
+    territory_model: TerritoryModel | None = strawberry.field(description="The model as it is now.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made in its stream.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -171,7 +174,10 @@ class TerritoryModelInput:
 
 
 async def _start(
-    context: Context, given: Any, model_id: str, use_case: Callable[[UnitOfWork], Awaitable[int]]  # noqa: ANN401 - any input
+    context: Context,
+    given: object,
+    model_id: str,
+    use_case: Callable[[UnitOfWork], Awaitable[int]],
 ) -> JobPayload:
     outcome: Outcome = await mutate(context, given, use_case)
     if outcome.result is not None:
@@ -187,7 +193,7 @@ class ActivationMutation:
     """Root fields that put models in and out of force."""
 
     @strawberry.mutation(description="Put a draft in force: computed beside the readers, then one atomic switch.")
-    async def territory_model_activate(self, info: ContextInfo, input: TerritoryModelActivateInput) -> JobPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_activate(self, info: ContextInfo, input: TerritoryModelActivateInput) -> JobPayload:
         """Activate a draft."""
         return await _start(
             info.context,
@@ -203,7 +209,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Put an archived model in force again, at once, with its stored assignments.")
-    async def territory_model_restore(self, info: ContextInfo, input: TerritoryModelRestoreInput) -> JobPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_restore(self, info: ContextInfo, input: TerritoryModelRestoreInput) -> JobPayload:
         """Restore an archived model."""
         return await _start(
             info.context,
@@ -218,7 +224,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Compute the active model's assignments anew, for all accounts.")
-    async def territory_model_run(self, info: ContextInfo, input: TerritoryModelInput) -> JobPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_run(self, info: ContextInfo, input: TerritoryModelInput) -> JobPayload:
         """Run the active model."""
         return await _start(
             info.context,
@@ -228,7 +234,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Take the active model out of force.")
-    async def territory_model_archive(self, info: ContextInfo, input: TerritoryModelInput) -> TerritoryModelPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_archive(self, info: ContextInfo, input: TerritoryModelInput) -> TerritoryModelPayload:
         """Archive the active model."""
         outcome = await mutate(
             info.context, input, lambda work: service.archive_model(work, decode_id(input.id, "TerritoryModel"))
@@ -237,7 +243,9 @@ class ActivationMutation:
 
     @strawberry.mutation(description="Make a draft again of a model whose activation failed.")
     async def territory_model_activation_abandon(
-        self, info: ContextInfo, input: TerritoryModelInput  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        input: TerritoryModelInput,
     ) -> TerritoryModelPayload:
         """Go back to planning."""
         outcome = await mutate(

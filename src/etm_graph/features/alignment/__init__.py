@@ -1,0 +1,1 @@
+"""Who is assigned to what, and where opportunities roll up."""

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 
 import polars as pl
+from polars._typing import PolarsDataType
 from sqlalchemy import Row, and_, select
 
 from etm_graph.db.paging import Order
@@ -16,7 +17,7 @@ from etm_graph.features.territories import queries as territories
 
 BY_ACCOUNT = Order("assignments", (account_assignment.c.account_id,))
 
-STANDING = {
+STANDING: Mapping[str, PolarsDataType] = {
     "object_id": pl.Int64,
     "territory_id": pl.Int64,
     "manual": pl.Boolean,
@@ -29,7 +30,7 @@ STANDING = {
 async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
     """A model's stored assignments that stand now."""
     text = await session.copy_out(
-        "SELECT account_id, territory_id, manual, by_rule, array_to_string(rule_ids, ' ') FROM account_assignment "  # noqa: S608 - a number
+        "SELECT account_id, territory_id, manual, by_rule, array_to_string(rule_ids, ' ') FROM account_assignment "
         f"WHERE model_id = {int(model_id)} AND until IS NULL"
     )
     if not text:
@@ -37,8 +38,11 @@ async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFr
     names = list(STANDING)
     plain = {name: pl.String if name in {"manual", "by_rule", "rule_ids"} else pl.Int64 for name in names}
     frame = pl.read_csv(BytesIO(text), has_header=False, new_columns=names, schema=plain)
-    rules = pl.col("rule_ids").fill_null("").str.split(" ").list.eval(
-        pl.element().filter(pl.element() != "").cast(pl.Int64)  # noqa: PLC1901 - a column, not a string
+    rules = (
+        pl.col("rule_ids")
+        .fill_null("")
+        .str.split(" ")
+        .list.eval(pl.element().filter(pl.element() != "").cast(pl.Int64))
     )
     return frame.with_columns(pl.col("manual") == "t", pl.col("by_rule") == "t", rules)
 
@@ -57,9 +61,7 @@ async def manual_assignments(session: ReadSession, model_id: int) -> pl.DataFram
 async def exclusions(session: ReadSession, model_id: int) -> pl.DataFrame:
     """A model's exclusions: object_id, territory_id."""
     columns = assignment_exclusion.c
-    rows = await session.rows(
-        select(columns.account_id, columns.territory_id).where(columns.model_id == model_id)
-    )
+    rows = await session.rows(select(columns.account_id, columns.territory_id).where(columns.model_id == model_id))
     return _pairs([tuple(row) for row in rows])
 
 

@@ -22,7 +22,9 @@ class AssignmentRow(Table, table=True):
             unique=True,
             postgresql_where=text("until IS NULL"),
         ),
-        Index("ix_account_assignment_territory_id", "territory_id", "account_id", postgresql_where=text("until IS NULL")),
+        Index(
+            "ix_account_assignment_territory_id", "territory_id", "account_id", postgresql_where=text("until IS NULL")
+        ),
         CheckConstraint("manual OR by_rule", name="caused"),
     )
 

@@ -1,0 +1,1 @@
+"""Accounts, opportunities, users, custom fields."""

@@ -56,9 +56,7 @@ async def read_periods(session: ReadSession, keys: Sequence[str]) -> Sequence[Pe
     return [parse_period(key, organisation.fiscal_year_start_month) for key in keys]
 
 
-async def read_forecasts(
-    session: ReadSession, model_id: int, periods: Sequence[Period]
-) -> Sequence[Forecast]:
+async def read_forecasts(session: ReadSession, model_id: int, periods: Sequence[Period]) -> Sequence[Forecast]:
     """The forecasts of a model whose alignment is stored, one a period: two statements in all."""
     found = aligned_opportunities.c
     within = [found.close_date.between(period.start, period.end) for period in periods]
@@ -83,8 +81,7 @@ async def read_forecasts(
             counts[row.place][above] += row.n
     paths = [row.path for row in await territories.all_nodes(session, model_id)]
     return [
-        Forecast(period, own[index], roll_up(own[index], paths), counts[index])
-        for index, period in enumerate(periods)
+        Forecast(period, own[index], roll_up(own[index], paths), counts[index]) for index, period in enumerate(periods)
     ]
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Optional
 
 import strawberry
@@ -81,7 +82,7 @@ class ForecastCell:
     own: ForecastAmounts = strawberry.field(description="Of the opportunities aligned to the territory itself.")
     rolled_up: ForecastAmounts = strawberry.field(description="With those of all territories below.")
     opportunity_count: int = strawberry.field(description="How many opportunities are rolled up.")
-    territory: Optional[Territory] = batched(
+    territory: Territory | None = batched(
         _territories, description="The territory; null for the bucket of opportunities without one."
     )
 
@@ -97,9 +98,7 @@ class ForecastGrid:
 
 
 def _may(context: Context, act: Act, model: TerritoryModel, path: str) -> bool:
-    return context.viewer.may(
-        act, Kind.FORECAST, state=GROUP_OF[model.model_state], model_id=model.key, path=path
-    )
+    return context.viewer.may(act, Kind.FORECAST, state=GROUP_OF[model.model_state], model_id=model.key, path=path)
 
 
 def _cell(
@@ -124,7 +123,7 @@ async def _forecasts(context: Context, model_id: int, keys: Sequence[str]) -> Se
     session = await context.session()
     periods = await queries.read_periods(session, keys)
     ordered = sorted(periods, key=lambda period: period.start)
-    if any(later.start <= earlier.end for earlier, later in zip(ordered, ordered[1:], strict=False)):
+    if any(later.start <= earlier.end for earlier, later in pairwise(ordered)):
         raise Invalid("The periods overlap; ask for each kind by itself.", field=["periods"])
     return await queries.read_forecasts(session, model_id, periods)
 

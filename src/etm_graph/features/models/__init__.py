@@ -1,0 +1,1 @@
+"""Territory models, territory types, and the change feed."""

@@ -64,9 +64,7 @@ async def active_model(session: ReadSession, viewer: Viewer) -> Row[Any] | None:
 
 async def active_model_id(session: ReadSession) -> int | None:
     """The id of the active model, whoever asks."""
-    found = await session.scalar(
-        select(territory_model.c.id).where(territory_model.c.state == ModelState.ACTIVE.value)
-    )
+    found = await session.scalar(select(territory_model.c.id).where(territory_model.c.state == ModelState.ACTIVE.value))
     return None if found is None else int(found)
 
 

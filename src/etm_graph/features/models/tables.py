@@ -25,7 +25,9 @@ class ModelRow(Table, table=True):
     """One territory structure; its id is that of its stream."""
 
     __tablename__ = "territory_model"
-    __table_args__ = (Index("uq_territory_model_active", "state", unique=True, postgresql_where=text("state = 'ACTIVE'")),)
+    __table_args__ = (
+        Index("uq_territory_model_active", "state", unique=True, postgresql_where=text("state = 'ACTIVE'")),
+    )
 
     id: int = Field(primary_key=True, foreign_key="stream.id", ondelete="CASCADE", sa_type=BigInt)
     developer_name: str = Field(unique=True)

@@ -1,0 +1,1 @@
+"""Assignment rules and their links to territories."""

@@ -123,9 +123,7 @@ async def load_rule_set(session: ReadSession, model_id: int, fields: Mapping[str
     return RuleSet(
         tuple(nodes),
         tuple(_rule(row, fields) for row in usable),
-        tuple(
-            Link(row.rule_id, row.territory_id, row.applies_to_descendants) for row in links if row.rule_id in known
-        ),
+        tuple(Link(row.rule_id, row.territory_id, row.applies_to_descendants) for row in links if row.rule_id in known),
     )
 
 

@@ -27,7 +27,9 @@ class ScenarioMutation:
 
     @strawberry.mutation(description="Copy a model with territories, members, rules and decisions into a new draft.")
     async def territory_model_clone(
-        self, info: Info[Context, None], input: TerritoryModelCloneInput  # noqa: A002 - GraphQL's name
+        self,
+        info: Info[Context, None],
+        input: TerritoryModelCloneInput,
     ) -> TerritoryModelPayload:
         """Clone a model."""
         outcome = await mutate(

@@ -27,4 +27,3 @@ async def clone_model(
     await copy_rules(work, source_id, target_id)
     await copy_decisions(work, source_id, target_id)
     return target_id
-

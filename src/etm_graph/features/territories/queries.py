@@ -56,11 +56,7 @@ def visible(viewer: Viewer) -> Select[Any]:
     return (
         select(*columns)
         .join(scope, scope.c.id == territory.c.model_id)
-        .where(
-            viewer.sees(
-                Kind.TERRITORY, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path
-            )
-        )
+        .where(viewer.sees(Kind.TERRITORY, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path))
     )
 
 
@@ -156,11 +152,7 @@ def _visible_members(viewer: Viewer) -> Select[Any]:
         select(territory_membership, territory.c.path)
         .join(territory, territory.c.id == territory_membership.c.territory_id)
         .join(scope, scope.c.id == territory.c.model_id)
-        .where(
-            viewer.sees(
-                Kind.MEMBERSHIP, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path
-            )
-        )
+        .where(viewer.sees(Kind.MEMBERSHIP, state=scope.c.state, model_id=territory.c.model_id, path=territory.c.path))
     )
 
 

@@ -78,9 +78,11 @@ async def archive_model(work: UnitOfWork, model_id: int) -> int:
 async def request_restore(
     work: UnitOfWork, model_id: int, expected_active_id: int | None, *, archive_current: bool
 ) -> int:
-    """Put an archived model in force again at once, with its stored assignments; returns the id of the job that
-    catches up with the CRM. Raises `Conflict`, `WrongState`, `Forbidden`."""
-    for stream_id in sorted({model_id, expected_active_id} - {None}):
+    """Put an archived model in force again at once, with its stored assignments.
+
+    Returns the id of the job that catches up with the CRM. Raises `Conflict`, `WrongState`, `Forbidden`.
+    """
+    for stream_id in sorted({model_id, *([] if expected_active_id is None else [expected_active_id])}):
         await work.lock_stream(stream_id)
     model = await models.lock_model(work, model_id)
     if model.state is not ModelState.ARCHIVED:

@@ -36,7 +36,7 @@ async def switch(work: UnitOfWork, engine: Engine, model_id: int, archive_id: in
     False when too much happened, so that it has to be prepared again. Raises `WrongState` when the models are not as
     the activation was asked for.
     """
-    for stream_id in sorted({CRM_STREAM, model_id, *({archive_id} - {None})}):
+    for stream_id in sorted({CRM_STREAM, model_id, *([] if archive_id is None else [archive_id])}):
         await work.lock_stream(stream_id)
     model = await models.lock_for_system(work, model_id)
     if model.state is ModelState.ACTIVE:

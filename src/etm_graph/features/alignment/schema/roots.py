@@ -1,7 +1,5 @@
 """Mutations of assignments by hand and exclusions."""
 
-from typing import Optional
-
 import strawberry
 from strawberry.types import Info
 
@@ -21,8 +19,8 @@ ContextInfo = Info[Context, None]
 class AssignmentPayload:
     """Territory and change, or errors."""
 
-    territory: Optional[Territory] = strawberry.field(description="The territory as it is now.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made.")
+    territory: Territory | None = strawberry.field(description="The territory as it is now.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -51,7 +49,7 @@ async def _payload(context: Context, outcome: Outcome) -> AssignmentPayload:
     return AssignmentPayload(territory=found, change=change, user_errors=outcome.errors)
 
 
-def _pair(input: AssignmentInput | ExclusionInput) -> tuple[int, int]:  # noqa: A002 - GraphQL's name
+def _pair(input: AssignmentInput | ExclusionInput) -> tuple[int, int]:
     return (
         decode_id(input.territory_id, "Territory", field="territoryId"),
         decode_id(input.account_id, "Account", field="accountId"),
@@ -63,25 +61,21 @@ class AlignmentMutation:
     """Root fields that change assignments."""
 
     @strawberry.mutation(description="Assign an account to a territory by hand; runs never take it away.")
-    async def account_assign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:  # noqa: A002 - GraphQL's name
+    async def account_assign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Assign."""
         engine = info.context.services.get(Engine)
-        outcome = await mutate(
-            info.context, input, lambda work: service.assign_account(work, engine, *_pair(input))
-        )
+        outcome = await mutate(info.context, input, lambda work: service.assign_account(work, engine, *_pair(input)))
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Take an assignment by hand back; what rules assign stays.")
-    async def account_unassign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:  # noqa: A002 - GraphQL's name
+    async def account_unassign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Unassign."""
         engine = info.context.services.get(Engine)
-        outcome = await mutate(
-            info.context, input, lambda work: service.unassign_account(work, engine, *_pair(input))
-        )
+        outcome = await mutate(info.context, input, lambda work: service.unassign_account(work, engine, *_pair(input)))
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Keep rules from assigning an account to a territory.")
-    async def account_exclude(self, info: ContextInfo, input: ExclusionInput) -> AssignmentPayload:  # noqa: A002 - GraphQL's name
+    async def account_exclude(self, info: ContextInfo, input: ExclusionInput) -> AssignmentPayload:
         """Exclude."""
         engine = info.context.services.get(Engine)
         outcome = await mutate(
@@ -90,10 +84,8 @@ class AlignmentMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Take an exclusion back.")
-    async def account_include(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:  # noqa: A002 - GraphQL's name
+    async def account_include(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Include."""
         engine = info.context.services.get(Engine)
-        outcome = await mutate(
-            info.context, input, lambda work: service.include_account(work, engine, *_pair(input))
-        )
+        outcome = await mutate(info.context, input, lambda work: service.include_account(work, engine, *_pair(input)))
         return await _payload(info.context, outcome)

@@ -61,7 +61,7 @@ class Assignment:
     rule_keys: strawberry.Private[list[int]]
     manual: bool = strawberry.field(description="Whether a person assigned it.")
     by_rule: bool = strawberry.field(description="Whether rules assign it.")
-    account: Optional[Account] = batched(_accounts, description="The account.")
+    account: Account | None = batched(_accounts, description="The account.")
     rules: list[AssignmentRule] = batched(_rules_behind, description="The rules behind it.")
 
 
@@ -152,9 +152,7 @@ async def _assignments(
     return answer
 
 
-def _connection(
-    territory: Territory, frame: pl.DataFrame, *, after: str | None, more: bool
-) -> Connection[Assignment]:
+def _connection(territory: Territory, frame: pl.DataFrame, *, after: str | None, more: bool) -> Connection[Assignment]:
     nodes = [
         Assignment(account_key=row[0], manual=row[1], by_rule=row[2], rule_keys=row[3])
         for row in frame.select("object_id", "manual", "by_rule", "rule_ids").iter_rows()
@@ -174,9 +172,7 @@ async def _previews(parents: Sequence[TerritoryModel], context: Context) -> list
     engine, session = context.services.get(Engine), await context.session()
     answer: list[AssignmentPreview | None] = []
     for model in parents:
-        if not context.viewer.may(
-            Act.READ, Kind.ASSIGNMENT, state=GROUP_OF[model.model_state], model_id=model.key
-        ):
+        if not context.viewer.may(Act.READ, Kind.ASSIGNMENT, state=GROUP_OF[model.model_state], model_id=model.key):
             answer.append(None)
             continue
         found = await engine.assignments(session, model.key, model.model_state)
@@ -203,15 +199,13 @@ class OpportunityAlignment:
     territory_key: strawberry.Private[int | None]
     cause: AlignmentCause = strawberry.field(description="What decided.")
     reason: AlignmentReason = strawberry.field(description="Why.")
-    territory: Optional[Territory] = batched(
+    territory: Territory | None = batched(
         lambda items, context: load_territories([item.territory_key for item in items], context),
         description="The territory; null for none, or one that you may not read.",
     )
 
 
-async def _alignments(
-    opportunities: Sequence[Opportunity], context: Context
-) -> list[OpportunityAlignment | None]:
+async def _alignments(opportunities: Sequence[Opportunity], context: Context) -> list[OpportunityAlignment | None]:
     session = await context.session()
     active = await models.active_model_id(session)
     if active is None:

@@ -20,8 +20,8 @@ async def copy_decisions(work: UnitOfWork, source_id: int, target_id: int) -> No
                 literal(target_id),
                 manual.account_id,
                 new.c.id,
-                literal(True),  # noqa: FBT003 - a literal
-                literal(False),  # noqa: FBT003 - a literal
+                literal(True),
+                literal(False),
                 literal([], ARRAY(BIGINT)),
                 literal(work.now),
                 literal(0),

@@ -64,7 +64,7 @@ class Engine:
     def __init__(self, accounts: Copy) -> None:
         self._accounts = accounts
         self._kept: OrderedDict[Position, Assignments] = OrderedDict()
-        self._sums: OrderedDict[Position, Mapping[int, "Sums"]] = OrderedDict()
+        self._sums: OrderedDict[Position, Mapping[int, Sums]] = OrderedDict()
         self._pipeline: tuple[int, str, pl.DataFrame] | None = None
 
     async def snapshot(self, session: ReadSession) -> Snapshot:
@@ -155,8 +155,11 @@ def _derive(
         ruled = pl.concat([ruled.filter(~pl.col("object_id").is_in(list(frozen))), carried])
     by_hand = manual.filter(pl.col("object_id").is_in(frame["id"].implode()))
     keys = ["object_id", "territory_id"]
-    marked = ruled.with_columns(by_rule=pl.lit(True)).join(  # noqa: FBT003 - a literal
-        by_hand.with_columns(manual=pl.lit(True)), on=keys, how="full", coalesce=True  # noqa: FBT003 - a literal
+    marked = ruled.with_columns(by_rule=pl.lit(True)).join(
+        by_hand.with_columns(manual=pl.lit(True)),
+        on=keys,
+        how="full",
+        coalesce=True,
     )
     return marked.select(
         *keys,

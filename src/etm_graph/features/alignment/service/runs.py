@@ -61,4 +61,3 @@ async def run_model(work: UnitOfWork, engine: Engine, model_id: int) -> int:
     changed = await run_all(work, engine, model_id)
     await models.note_run(work, model)
     return changed
-

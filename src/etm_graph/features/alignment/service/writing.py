@@ -38,15 +38,21 @@ async def write_assignments(
     match = "f.account_id = s.account_id AND f.territory_id = s.territory_id"
     standing = f"s.model_id = :model AND s.until IS NULL {scope}"
     gone = f"{standing} AND s.by_rule AND NOT EXISTS (SELECT FROM found f WHERE {match})"
-    statements = [
-        f"UPDATE account_assignment s SET until = :now WHERE {gone} AND NOT s.manual",  # noqa: S608 - constants
-        f"UPDATE account_assignment s SET by_rule = false, rule_ids = '{{}}' WHERE {gone} AND s.manual",  # noqa: S608 - constants
-        "UPDATE account_assignment s SET by_rule = true, rule_ids = f.rule_ids FROM found f "  # noqa: S608 - constants
-        f"WHERE {standing} AND {match} AND (NOT s.by_rule OR s.rule_ids <> f.rule_ids)",
-        "INSERT INTO account_assignment (model_id, account_id, territory_id, manual, by_rule, rule_ids, since, version) "  # noqa: S608 - constants
-        "SELECT :model, f.account_id, f.territory_id, false, true, f.rule_ids, :now, 0 FROM found f WHERE NOT EXISTS "
-        f"(SELECT FROM account_assignment s WHERE s.model_id = :model AND s.until IS NULL AND {match})",
-    ]
+    statements = (
+        f"UPDATE account_assignment s SET until = :now WHERE {gone} AND NOT s.manual",
+        f"UPDATE account_assignment s SET by_rule = false, rule_ids = '{{}}' WHERE {gone} AND s.manual",
+        f"""
+        UPDATE account_assignment s SET by_rule = true, rule_ids = f.rule_ids FROM found f
+        WHERE {standing} AND {match} AND (NOT s.by_rule OR s.rule_ids <> f.rule_ids)
+        """,
+        f"""
+        INSERT INTO account_assignment (model_id, account_id, territory_id, manual, by_rule, rule_ids, since, version)
+        SELECT :model, f.account_id, f.territory_id, false, true, f.rule_ids, :now, 0 FROM found f
+        WHERE NOT EXISTS (
+            SELECT FROM account_assignment s WHERE s.model_id = :model AND s.until IS NULL AND {match}
+        )
+        """,
+    )
     changed = 0
     for statement in statements:
         needed = values if ":now" in statement else {"model": model_id}
@@ -74,7 +80,7 @@ async def write_alignment(
     await session.copy("decided", ["account_id", "territory_id", "reason"], rows)
     scope = "" if account_ids is None else "WHERE o.account_id = ANY(:accounts)"
     statement = text(
-        "INSERT INTO opportunity_alignment AS a (model_id, opportunity_id, territory_id, cause, reason) "  # noqa: S608 - constants
+        "INSERT INTO opportunity_alignment AS a (model_id, opportunity_id, territory_id, cause, reason) "
         "SELECT :model, o.id, CASE WHEN o.excluded_from_territory_assignment THEN NULL ELSE d.territory_id END, "
         "CASE WHEN o.excluded_from_territory_assignment THEN 'KEPT' ELSE 'POLICY' END, "
         "CASE WHEN o.excluded_from_territory_assignment THEN 'EXCLUDED' ELSE coalesce(d.reason, 'NO_TERRITORY') END "

@@ -15,11 +15,11 @@ from etm_graph.features.crm.queries.keys import (
     user_managers,
 )
 from etm_graph.features.crm.queries.records import (
-    AccountFilter,
     BY_CLOSE_DATE,
     BY_NAME,
     CUSTOM_FIELDS,
     USERS,
+    AccountFilter,
     account_fields,
     accounts,
     accounts_by_id,
@@ -42,11 +42,11 @@ from etm_graph.features.crm.queries.records import (
 )
 
 __all__ = [
-    "AccountFilter",
     "BY_CLOSE_DATE",
     "BY_NAME",
     "CUSTOM_FIELDS",
     "USERS",
+    "AccountFilter",
     "account_facts",
     "account_facts_since",
     "account_fields",

@@ -10,6 +10,7 @@ from etm_graph.core.criteria import DataType, FieldDef
 from etm_graph.db.sessions import ReadSession
 from etm_graph.events.tables import change
 
+
 async def account_facts(session: ReadSession, fields: Mapping[str, FieldDef], where: str = "") -> pl.DataFrame:
     """Accounts as rules see them: `id` and a column for each field; revenue in corporate currency at today's rate.
 
@@ -22,7 +23,12 @@ async def account_facts(session: ReadSession, fields: Mapping[str, FieldDef], wh
             schema[name] = COLUMN_TYPES[field.data_type]
     if not found:
         return _with_lists(pl.DataFrame(schema=schema), fields)
-    order = ["id", "latitude", "longitude", *(name for name in fields if fields[name].data_type is not DataType.LOCATION)]
+    order = [
+        "id",
+        "latitude",
+        "longitude",
+        *(name for name in fields if fields[name].data_type is not DataType.LOCATION),
+    ]
     frame = pl.read_csv(found, has_header=False, new_columns=order, schema={name: schema[name] for name in order})
     return _with_lists(frame, fields)
 
@@ -66,7 +72,7 @@ def _facts_statement(fields: Mapping[str, FieldDef], where: str) -> str:
     latest = "SELECT DISTINCT ON (currency) currency, rate FROM exchange_rate WHERE effective_from <= current_date"
     rates = f"LEFT JOIN ({latest} ORDER BY currency, effective_from DESC) r ON r.currency = a.currency"
     condition = f"WHERE {where}" if where else ""
-    return f"SELECT {', '.join(columns)} FROM account a {rates} {condition} ORDER BY a.id"  # noqa: S608 - names are checked developer names, values are numbers
+    return f"SELECT {', '.join(columns)} FROM account a {rates} {condition} ORDER BY a.id"
 
 
 async def account_facts_since(
@@ -92,7 +98,7 @@ async def pipeline_by_account(session: ReadSession) -> pl.DataFrame:
         "ORDER BY x.effective_from DESC LIMIT 1), 1)"
     )
     found = await session.copy_out(
-        f"SELECT o.account_id, sum(round(o.amount * {rate}, 2)) FROM opportunity o "  # noqa: S608 - no input
+        f"SELECT o.account_id, sum(round(o.amount * {rate}, 2)) FROM opportunity o "
         "WHERE o.forecast_category NOT IN ('CLOSED', 'OMITTED') GROUP BY o.account_id"
     )
     schema = {"account_id": pl.Int64, "pipeline": pl.Float64}

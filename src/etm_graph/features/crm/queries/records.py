@@ -97,9 +97,7 @@ def _account_conditions(wanted: AccountFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-async def list_accounts(
-    session: ReadSession, viewer: Viewer, wanted: AccountFilter, page: Page
-) -> Sequence[Row[Any]]:
+async def list_accounts(session: ReadSession, viewer: Viewer, wanted: AccountFilter, page: Page) -> Sequence[Row[Any]]:
     """A page of accounts by name."""
     base = select(account).where(_readable(viewer), *_account_conditions(wanted))
     return await session.rows(apply_page(base, BY_NAME, page))
@@ -172,9 +170,7 @@ async def organisation_of(session: ReadSession) -> Row[Any]:
 
 async def accounts_of_opportunities(session: ReadSession, opportunity_ids: Collection[int]) -> set[int]:
     """The accounts of opportunities."""
-    rows = await session.rows(
-        select(opportunity.c.account_id).distinct().where(opportunity.c.id.in_(opportunity_ids))
-    )
+    rows = await session.rows(select(opportunity.c.account_id).distinct().where(opportunity.c.id.in_(opportunity_ids)))
     return {row.account_id for row in rows}
 
 

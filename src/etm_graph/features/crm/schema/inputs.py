@@ -71,7 +71,9 @@ class CustomValueInput:
     """One custom value."""
 
     field: str = strawberry.field(description="The custom field's developer name.")
-    values: list[str] = strawberry.field(description="Its value as text; several for multi-picklists, none to clear it.")
+    values: list[str] = strawberry.field(
+        description="Its value as text; several for multi-picklists, none to clear it."
+    )
 
 
 @strawberry.input(description="A new account.")

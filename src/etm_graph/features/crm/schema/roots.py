@@ -1,7 +1,7 @@
 """Queries and mutations of the CRM."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types import Info
@@ -102,9 +102,7 @@ class CrmQuery:
     async def accounts(
         self,
         info: ContextInfo,
-        filter: Annotated[  # noqa: A002 - GraphQL's name
-            inputs.AccountFilterInput | None, strawberry.argument(description="Which accounts.")
-        ] = None,
+        filter: Annotated[inputs.AccountFilterInput | None, strawberry.argument(description="Which accounts.")] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -118,14 +116,18 @@ class CrmQuery:
 
     @strawberry.field(description="One account; null when there is none that you may read.")
     async def account(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Account | None:
         """One account."""
         return (await load_accounts([decode_id(id, "Account")], info.context))[0]
 
     @strawberry.field(description="One opportunity; null when there is none that you may read.")
     async def opportunity(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Opportunity | None:
         """One opportunity."""
         return (await load_opportunities([decode_id(id, "Opportunity")], info.context))[0]
@@ -135,7 +137,7 @@ class CrmQuery:
 class UserPayload:
     """Entity, or errors."""
 
-    user: Optional[User] = strawberry.field(description="The user as it is now.")
+    user: User | None = strawberry.field(description="The user as it is now.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -143,7 +145,7 @@ class UserPayload:
 class CustomFieldPayload:
     """Entity, or errors."""
 
-    custom_field: Optional[CustomField] = strawberry.field(description="The field as it is now.")
+    custom_field: CustomField | None = strawberry.field(description="The field as it is now.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -151,7 +153,7 @@ class CustomFieldPayload:
 class AccountPayload:
     """Entity, or errors."""
 
-    account: Optional[Account] = strawberry.field(description="The account as it is now.")
+    account: Account | None = strawberry.field(description="The account as it is now.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -159,7 +161,7 @@ class AccountPayload:
 class OpportunityPayload:
     """Entity, or errors."""
 
-    opportunity: Optional[Opportunity] = strawberry.field(description="The opportunity as it is now.")
+    opportunity: Opportunity | None = strawberry.field(description="The opportunity as it is now.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -189,11 +191,22 @@ def _custom(values: Sequence[inputs.CustomValueInput]) -> dict[str, list[str]]:
     return {value.field: value.values for value in values}
 
 
-_ACCOUNT = (
-    "name currency billing_street billing_city billing_postal_code billing_state billing_country industry "
-    "annual_revenue employees type latitude longitude"
-).split()
-_OPPORTUNITY = "name stage amount currency close_date probability product_family".split()
+_ACCOUNT = [
+    "name",
+    "currency",
+    "billing_street",
+    "billing_city",
+    "billing_postal_code",
+    "billing_state",
+    "billing_country",
+    "industry",
+    "annual_revenue",
+    "employees",
+    "type",
+    "latitude",
+    "longitude",
+]
+_OPPORTUNITY = ["name", "stage", "amount", "currency", "close_date", "probability", "product_family"]
 
 
 def _opportunity_values(source: object, *more: str) -> dict[str, object]:
@@ -209,14 +222,14 @@ class CrmMutation:
     """Root fields that change the CRM."""
 
     @strawberry.mutation(description="Create a user.")
-    async def user_create(self, info: ContextInfo, input: inputs.UserCreateInput) -> UserPayload:  # noqa: A002 - GraphQL's name
+    async def user_create(self, info: ContextInfo, input: inputs.UserCreateInput) -> UserPayload:
         """Create a user."""
         values = {**given(input, "name", "email", "time_zone", "locale"), **_references(input)}
         outcome = await mutate(info.context, input, lambda work: service.create_user(work, input.user_name, values))
         return UserPayload(user=await _one(load_users, outcome, info.context), user_errors=outcome.errors)
 
     @strawberry.mutation(description="Change a user, also who is above in the management hierarchy.")
-    async def user_update(self, info: ContextInfo, input: inputs.UserUpdateInput) -> UserPayload:  # noqa: A002 - GraphQL's name
+    async def user_update(self, info: ContextInfo, input: inputs.UserUpdateInput) -> UserPayload:
         """Change a user."""
         fields = given(input, "name", "email", "time_zone", "locale", "active", "suspended")
         values = {**fields, **_references(input)}
@@ -228,12 +241,12 @@ class CrmMutation:
         return UserPayload(user=await _one(load_users, outcome, info.context), user_errors=outcome.errors)
 
     @strawberry.mutation(description="Delete a user whom nothing refers to.")
-    async def user_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:  # noqa: A002 - GraphQL's name
+    async def user_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a user."""
         return await _delete(info.context, input, "User", service.delete_user)
 
     @strawberry.mutation(description="Add a field to accounts, for rules and filters.")
-    async def custom_field_create(self, info: ContextInfo, input: inputs.CustomFieldCreateInput) -> CustomFieldPayload:  # noqa: A002 - GraphQL's name
+    async def custom_field_create(self, info: ContextInfo, input: inputs.CustomFieldCreateInput) -> CustomFieldPayload:
         """Create a custom field."""
         outcome = await mutate(
             info.context,
@@ -246,7 +259,7 @@ class CrmMutation:
         return CustomFieldPayload(custom_field=found, user_errors=outcome.errors)
 
     @strawberry.mutation(description="Change a custom field's label or picklist values.")
-    async def custom_field_update(self, info: ContextInfo, input: inputs.CustomFieldUpdateInput) -> CustomFieldPayload:  # noqa: A002 - GraphQL's name
+    async def custom_field_update(self, info: ContextInfo, input: inputs.CustomFieldUpdateInput) -> CustomFieldPayload:
         """Change a custom field."""
         values = given(input, "label", "picklist_values")
         outcome = await mutate(
@@ -260,12 +273,12 @@ class CrmMutation:
         return CustomFieldPayload(custom_field=found, user_errors=outcome.errors)
 
     @strawberry.mutation(description="Delete a custom field in which no record holds a value.")
-    async def custom_field_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:  # noqa: A002 - GraphQL's name
+    async def custom_field_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a custom field."""
         return await _delete(info.context, input, "CustomField", service.delete_custom_field)
 
     @strawberry.mutation(description="Create an account; the active model assigns it in the same transaction.")
-    async def account_create(self, info: ContextInfo, input: inputs.AccountCreateInput) -> AccountPayload:  # noqa: A002 - GraphQL's name
+    async def account_create(self, info: ContextInfo, input: inputs.AccountCreateInput) -> AccountPayload:
         """Create an account."""
         values = {**given(input, "external_id", *_ACCOUNT), **_references(input)}
         outcome = await mutate(
@@ -276,7 +289,7 @@ class CrmMutation:
         return AccountPayload(account=await _one(load_accounts, outcome, info.context), user_errors=outcome.errors)
 
     @strawberry.mutation(description="Change an account; the active model follows in the same transaction.")
-    async def account_update(self, info: ContextInfo, input: inputs.AccountUpdateInput) -> AccountPayload:  # noqa: A002 - GraphQL's name
+    async def account_update(self, info: ContextInfo, input: inputs.AccountUpdateInput) -> AccountPayload:
         """Change an account."""
         values = {**given(input, "excluded_from_realignment", *_ACCOUNT), **_references(input)}
         custom = _custom(input.custom_values) if input.custom_values else None
@@ -290,7 +303,7 @@ class CrmMutation:
         return AccountPayload(account=await _one(load_accounts, outcome, info.context), user_errors=outcome.errors)
 
     @strawberry.mutation(description="Delete an account that has no opportunities.")
-    async def account_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:  # noqa: A002 - GraphQL's name
+    async def account_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an account."""
         return await _delete(
             info.context,
@@ -300,7 +313,7 @@ class CrmMutation:
         )
 
     @strawberry.mutation(description="Create an opportunity; its territory follows in the same transaction.")
-    async def opportunity_create(self, info: ContextInfo, input: inputs.OpportunityCreateInput) -> OpportunityPayload:  # noqa: A002 - GraphQL's name
+    async def opportunity_create(self, info: ContextInfo, input: inputs.OpportunityCreateInput) -> OpportunityPayload:
         """Create an opportunity."""
         values = _opportunity_values(input, "external_id")
         outcome = await mutate(
@@ -314,7 +327,7 @@ class CrmMutation:
         return OpportunityPayload(opportunity=found, user_errors=outcome.errors)
 
     @strawberry.mutation(description="Change an opportunity; its territory follows in the same transaction.")
-    async def opportunity_update(self, info: ContextInfo, input: inputs.OpportunityUpdateInput) -> OpportunityPayload:  # noqa: A002 - GraphQL's name
+    async def opportunity_update(self, info: ContextInfo, input: inputs.OpportunityUpdateInput) -> OpportunityPayload:
         """Change an opportunity."""
         values = _opportunity_values(input, "excluded_from_territory_assignment")
         outcome = await mutate(
@@ -328,7 +341,7 @@ class CrmMutation:
         return OpportunityPayload(opportunity=found, user_errors=outcome.errors)
 
     @strawberry.mutation(description="Delete an opportunity.")
-    async def opportunity_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:  # noqa: A002 - GraphQL's name
+    async def opportunity_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an opportunity."""
         return await _delete(
             info.context,

@@ -44,7 +44,9 @@ class User(Node):
     active: bool = strawberry.field(description="Whether the person works here now.")
     suspended: bool = strawberry.field(description="Whether everything is denied to the person.")
     version: BigInt = strawberry.field(description="Goes up with every change; send it as `expectedVersion`.")
-    manager: Optional["User"] = batched(_managers, description="Whom the person reports to in the management hierarchy.")
+    manager: Optional["User"] = batched(
+        _managers, description="Whom the person reports to in the management hierarchy."
+    )
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -204,11 +206,13 @@ class Account(Node):
     custom_values: list[CustomValue] = strawberry.field(description="What custom fields hold.")
     excluded_from_realignment: bool = strawberry.field(description="Whether runs leave its assignments as they are.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
-    owner: Optional[User] = batched(_owners, description="Who owns it.")
+    owner: User | None = batched(_owners, description="Who owns it.")
     annual_revenue: Decimal | None = batched(
         _revenues, description="Revenue a year in its currency; null for those who may not see money."
     )
-    opportunities: Connection["Opportunity"] = batched(_opportunities, description="Possible sales to it, latest first.")
+    opportunities: Connection["Opportunity"] = batched(
+        _opportunities, description="Possible sales to it, latest first."
+    )
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -270,8 +274,8 @@ class Opportunity(Node):
     product_family: str | None = strawberry.field(description="What is to be sold.")
     excluded_from_territory_assignment: bool = strawberry.field(description="Whether it is kept out of territories.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
-    account: Optional[Account] = batched(_accounts, description="To whom.")
-    owner: Optional[User] = batched(_owners, description="Who owns it.")
+    account: Account | None = batched(_accounts, description="To whom.")
+    owner: User | None = batched(_owners, description="Who owns it.")
     amount: Decimal | None = batched(
         _amounts, description="How much, in its currency; null for those who may not see money."
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, MetaData, Table, Text, cast, false, func, literal, or_, select, update
+from sqlalchemy import Column, ColumnElement, MetaData, Table, Text, cast, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateTable, DropTable
 
@@ -38,7 +38,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where records go. key: the column that they are known by. defaults: of columns that a record may leave out."""
+    """Where records go. key: the column that they are known by.
+
+    defaults: of columns that a record may leave out or leave empty; an empty one keeps what is stored.
+    """
 
     table: Table
     entity: EntityType
@@ -49,7 +52,12 @@ class _Target:
 
 
 _ACCOUNTS = _Target(
-    account, EntityType.ACCOUNT, Kind.CRM, "external_id", {"custom": {}, "excluded_from_realignment": False}, "parent_id"
+    account,
+    EntityType.ACCOUNT,
+    Kind.CRM,
+    "external_id",
+    {"custom": {}, "excluded_from_realignment": False},
+    "parent_id",
 )
 _OPPORTUNITIES = _Target(
     opportunity, EntityType.OPPORTUNITY, Kind.CRM, "external_id", {"excluded_from_territory_assignment": False}
@@ -133,9 +141,7 @@ def _record(
 
 
 async def _copy_in(work: UnitOfWork, target: _Target, names: Sequence[str], records: Sequence[Record]) -> Table:
-    columns = [
-        Column(name, Text() if name in {ABOVE, "custom"} else target.table.c[name].type) for name in names
-    ]
+    columns = [Column(name, Text() if name in {ABOVE, "custom"} else target.table.c[name].type) for name in names]
     incoming = Table("incoming", MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
     await work.session.execute(CreateTable(incoming))
     rows = [tuple(_plain(name, record[name]) for name in names) for record in records]
@@ -153,8 +159,13 @@ async def _upsert(
     """Ids of the created and of the updated rows. Nobody else writes: the stream's turn is held."""
     table = target.table
     here, there = table.c[target.key], incoming.c[target.key]
+    defaults: dict[str, Any] = {name: _expression(table, name, value) for name, value in target.defaults.items()}
     brought: dict[str, Any] = {name: incoming.c[name] for name in names}
-    new = {name: value for name, value in brought.items() if name != target.key}
+    new: dict[str, Any] = {
+        name: func.coalesce(value, table.c[name]) if name in defaults else value
+        for name, value in brought.items()
+        if name != target.key
+    }
     if "custom" in brought:
         sent = cast(incoming.c.custom, JSONB)
         brought["custom"] = func.jsonb_strip_nulls(sent)
@@ -162,11 +173,15 @@ async def _upsert(
     differs = or_(false(), *(table.c[name].is_distinct_from(value) for name, value in new.items()))
     change = update(table).where(here == there, differs).values(**new, version=seq).returning(table.c.id)
     updated = sorted(row.id for row in await work.session.rows(change))
-    row: dict[str, Any] = {name: literal(value, table.c[name].type) for name, value in target.defaults.items()}
-    row |= brought | {"version": literal(seq, table.c.version.type)}
+    row = {**defaults, **{n: func.coalesce(v, defaults[n]) if n in defaults else v for n, v in brought.items()}}
+    row["version"] = literal(seq, table.c.version.type)
     add = insert(table).from_select(list(row), select(*row.values()).select_from(incoming)).on_conflict_do_nothing()
     created = sorted(found.id for found in await work.session.rows(add.returning(table.c.id)))
     return tuple(created), tuple(updated)
+
+
+def _expression(table: Table, name: str, value: object) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)
 
 
 async def _link(

@@ -43,7 +43,7 @@ async def edit(
     if row.version > expected_version:
         later = list(await read_changes_since(work.session, CRM_STREAM, entity, row.id, expected_version))
     merged = merge_edit(
-        row._mapping,  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+        dict(row._mapping),
         wanted,
         version=row.version,
         expected_version=expected_version,

@@ -78,4 +78,3 @@ async def delete_custom_field(work: UnitOfWork, field_id: int) -> int:
         raise InUse(f"{count} accounts hold a value in {row.label}; clear it there first.", field=["id"])
     await work.session.execute(delete(custom_field).where(custom_field.c.id == field_id))
     return field_id
-

@@ -87,9 +87,7 @@ async def _checked_account(work: UnitOfWork, wanted: Mapping[str, Any]) -> dict[
     return values
 
 
-async def _create(
-    work: UnitOfWork, table: Table, entity: EntityType, values: Mapping[str, Any]
-) -> int:
+async def _create(work: UnitOfWork, table: Table, entity: EntityType, values: Mapping[str, Any]) -> int:
     row_id = int(await work.session.scalar(insert(table).values(**values, version=0).returning(table.c.id)))
     draft = ChangeDraft(entity, ChangeKind.CREATED, row_id, str(values["name"]), after=values)
     seq = work.record(CRM_STREAM, draft)
@@ -145,7 +143,7 @@ async def _checked_opportunity(work: UnitOfWork, wanted: Mapping[str, Any]) -> d
 
 
 async def create_opportunity(work: UnitOfWork, account_id: int, wanted: Mapping[str, Any]) -> int:
-    """Create an opportunity of an account; its territory follows. Returns its id. Raises `Invalid`, `NotFound` …"""
+    """Create an opportunity of an account; its territory follows. Returns its id. Raises `Invalid`, `NotFound`."""
     await begin(work, Act.CREATE)
     if await work.session.scalar(select(account.c.id).where(account.c.id == account_id)) is None:
         raise NotFound("There is no such account.", field=["accountId"])
@@ -162,7 +160,7 @@ async def create_opportunity(work: UnitOfWork, account_id: int, wanted: Mapping[
 async def update_opportunity(
     work: UnitOfWork, opportunity_id: int, expected_version: int, wanted: Mapping[str, Any]
 ) -> int:
-    """Change an opportunity; its territory follows. Returns its id. Raises `Conflict`, `Invalid`, `NotFound` …"""
+    """Change an opportunity; its territory follows. Returns its id. Raises `Conflict`, `Invalid`, `NotFound`."""
     await begin(work, Act.UPDATE)
     row = await read_row(work, opportunity, "opportunity", opportunity_id)
     values = await _checked_opportunity(work, wanted)

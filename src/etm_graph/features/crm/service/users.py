@@ -60,7 +60,7 @@ async def create_user(work: UnitOfWork, user_name: str, wanted: Mapping[str, obj
 
 
 async def update_user(work: UnitOfWork, user_id: int, expected_version: int, wanted: Mapping[str, object]) -> int:
-    """Change a user, also who is above in the management hierarchy; returns the id. Raises `Conflict`, `Cycle` …"""
+    """Change a user, also who is above in the management hierarchy; returns the id. Raises `Conflict`, `Cycle`."""
     await begin(work, Act.UPDATE, Kind.ORGANISATION)
     row = await read_row(work, app_user, "user", user_id)
     values = _checked(wanted)

@@ -1,11 +1,12 @@
 """The change feed: what happened in a model, live and resumable (docs/api.md, "Subscriptions")."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from time import monotonic
-from typing import Annotated, Optional, Union
+from typing import Annotated
+from uuid import UUID, uuid4
 
 import orjson
 import strawberry
@@ -15,8 +16,8 @@ from etm_graph.core.changes import CRM_STREAM, DISCUSSION, Change, ChangeKind, E
 from etm_graph.core.errors import Forbidden, NotFound, ResyncNeeded
 from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.events.cursors import decode_cursor, encode_cursor
-from etm_graph.events.feed import Follower
-from etm_graph.events.log import read_changes_by_number, read_heads
+from etm_graph.events.feed import Batch, Follower
+from etm_graph.events.log import StreamHead, read_changes_by_number, read_heads
 from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.models import queries
 from etm_graph.graphql.batching import batched
@@ -122,7 +123,7 @@ class ChangeEvent:
     entity_id: strawberry.ID = strawberry.field(description="Global id of what it is about.")
     key: str = strawberry.field(description="The name that survives cloning: developerNames, joined by /.")
     fields: list[FieldChange] = strawberry.field(description="The fields that changed.")
-    actor: Optional[User] = batched(_actors, description="Who made it; null for the system.")
+    actor: User | None = batched(_actors, description="Who made it; null for the system.")
 
 
 @strawberry.type(description="Nothing that you may see was left out up to here.")
@@ -133,7 +134,9 @@ class Checkpoint:
     head: BigInt = strawberry.field(description="Number of the stream's last change.")
 
 
-@strawberry.type(description="The reader has fallen behind; what follows is replayed from the log, nothing is left out.")
+@strawberry.type(
+    description="The reader has fallen behind; what follows is replayed from the log, nothing is left out."
+)
 class Lagging:
     """A notice."""
 
@@ -169,7 +172,7 @@ class ResyncRequired:
 
 
 StreamItem = Annotated[
-    Union[ChangeEvent, Checkpoint, Lagging, ResyncRequired],
+    ChangeEvent | Checkpoint | Lagging | ResyncRequired,
     strawberry.union("StreamItem", description="A change, or a notice about the stream itself."),
 ]
 
@@ -214,6 +217,10 @@ async def load_change(context: Context, recorded: Sequence[tuple[int, int]]) -> 
     return change_event(change, encode_cursor(heads[change.stream_id].epoch, change.stream_id, change.seq))
 
 
+Wanted = Callable[[Change], bool]
+"""Which changes a stream is of."""
+
+
 @dataclass(slots=True)
 class _Reader:
     """One reader of one model's stream, and what it may see as the stream goes on."""
@@ -223,6 +230,9 @@ class _Reader:
     state: ModelState
     owner_id: int | None
     checked: float
+    epoch: UUID = field(default_factory=uuid4)
+    seq: int = 0
+    activated: bool = False
 
     async def recheck(self) -> None:
         """Take note of changed grants; raises `Unauthenticated` when the reader is no longer let in."""
@@ -242,12 +252,31 @@ class _Reader:
         before = self._may(Kind.MODEL, "/")
         if draft.kind is ChangeKind.STATE_CHANGED:
             self.state = ModelState(str(draft.after["state"]))
+            self.activated = self.state is ModelState.ACTIVE
         if not before and not self._may(Kind.MODEL, "/"):
             raise Forbidden("You may no longer read this model.")
         paths = {draft.path or "/", str(draft.before.get("path") or draft.path or "/")}
-        return draft.entity_type is EntityType.MODEL or any(
-            self._may(KINDS[draft.entity_type], path) for path in paths
-        )
+        return draft.entity_type is EntityType.MODEL or any(self._may(KINDS[draft.entity_type], path) for path in paths)
+
+    def checkpoint(self, head: int) -> Checkpoint:
+        """Nothing visible was left out up to the reader's position."""
+        return Checkpoint(cursor=encode_cursor(self.epoch, self.model_id, self.seq), head=BigInt(head))
+
+    def tell(self, batch: Batch, wanted: Wanted) -> Iterator[ChangeEvent | Checkpoint | Lagging]:
+        """What to say of a batch: its visible changes, and a checkpoint when it ends with hidden ones or is empty."""
+        if batch.lagging and batch.changes:
+            yield Lagging(behind=BigInt(batch.head.head - self.seq))
+        told = self.seq
+        for change in batch.changes:
+            seen = self.sees(change)
+            self.seq = change.seq
+            if seen and wanted(change):
+                told = change.seq
+                yield change_event(change, encode_cursor(self.epoch, self.model_id, change.seq))
+            if self.activated:
+                return
+        if told < self.seq or not batch.changes:
+            yield self.checkpoint(batch.head.head)
 
 
 async def _start(context: Context, model_id: int) -> _Reader:
@@ -266,53 +295,44 @@ def _position(follower: Follower, after: str | None) -> int | ResyncRequired:
     try:
         seq = decode_cursor(head.epoch, head.stream_id, after)
     except ResyncNeeded:
-        return ResyncRequired(reason=ResyncReason.BAD_CURSOR, floor=BigInt(head.floor), head=BigInt(head.head))
+        return _resync(ResyncReason.BAD_CURSOR, head)
     if seq < head.floor:
-        return ResyncRequired(reason=ResyncReason.TRIMMED, floor=BigInt(head.floor), head=BigInt(head.head))
+        return _resync(ResyncReason.TRIMMED, head)
     return seq
 
 
-Wanted = Callable[[Change], bool]
+def _resync(reason: ResyncReason, head: StreamHead) -> ResyncRequired:
+    return ResyncRequired(reason=reason, floor=BigInt(head.floor), head=BigInt(head.head))
+
+
+Item = ChangeEvent | Checkpoint | Lagging | ResyncRequired
 
 
 async def follow_model(
     context: Context, model_id: int, after: str | None, wanted: Wanted, *, until_active: bool
-) -> AsyncGenerator[ChangeEvent | Checkpoint | Lagging | ResyncRequired, None]:
+) -> AsyncGenerator[Item, None]:
     """The wanted changes of a model from a cursor on (docs/api.md, "Subscriptions").
 
     until_active: complete after the model came into force. Holds no session while it waits.
     """
     reader = await _start(context, model_id)
-    interval = context.services.settings.checkpoint_interval_s
     async with context.services.feed.follow(model_id) as follower:
         position = _position(follower, after)
         if isinstance(position, ResyncRequired):
             yield position
             return
-        epoch, seq = follower.head.epoch, position
+        reader.epoch, reader.seq = follower.head.epoch, position
         if after is None:
-            yield Checkpoint(cursor=encode_cursor(epoch, model_id, seq), head=BigInt(seq))
-        while True:
-            batch = await follower.after(seq, timeout_s=interval)
+            yield reader.checkpoint(position)
+        while not (until_active and reader.activated):
+            batch = await follower.after(reader.seq, timeout_s=context.services.settings.checkpoint_interval_s)
             await reader.recheck()
-            if batch.head.epoch != epoch:
-                yield ResyncRequired(
-                    reason=ResyncReason.EPOCH_CHANGED, floor=BigInt(batch.head.floor), head=BigInt(batch.head.head)
-                )
+            if batch.head.epoch != reader.epoch:
+                yield _resync(ResyncReason.EPOCH_CHANGED, batch.head)
                 return
-            if batch.lagging and batch.changes:
-                yield Lagging(behind=BigInt(batch.head.head - seq))
-            told = seq
-            for change in batch.changes:
-                seq = change.seq
-                if reader.sees(change) and wanted(change):
-                    told = seq
-                    yield change_event(change, encode_cursor(epoch, model_id, seq))
-                    await context.release()
-                if until_active and reader.state is ModelState.ACTIVE and change.draft.kind is ChangeKind.STATE_CHANGED:
-                    return
-            if told < seq or not batch.changes:
-                yield Checkpoint(cursor=encode_cursor(epoch, model_id, seq), head=BigInt(batch.head.head))
+            for item in reader.tell(batch, wanted):
+                yield item
+                await context.release()
 
 
 def is_discussion(change: Change) -> bool:

@@ -1,7 +1,7 @@
 """Queries, mutations and subscriptions of territory models and territory types."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types import Info
@@ -66,11 +66,13 @@ class ModelQuery:
         rows = await queries.list_models(await context.session(), context.viewer, wanted, page)
         return connect(rows, queries.NEWEST, page, TerritoryModel.of, (_count_models, wanted, {}))
 
-    @strawberry.field(description="One territory model by id or developer name; null when there is none that you may read.")
+    @strawberry.field(
+        description="One territory model by id or developer name; null when there is none that you may read."
+    )
     async def territory_model(
         self,
         info: ContextInfo,
-        id: Annotated[strawberry.ID | None, strawberry.argument(description="Its global id.")] = None,  # noqa: A002 - GraphQL's name
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="Its global id.")] = None,
         developer_name: Annotated[str | None, strawberry.argument(description="Or its developer name.")] = None,
     ) -> TerritoryModel | None:
         """One model."""
@@ -100,7 +102,7 @@ class ModelQuery:
 class TerritoryTypePayload:
     """Entity, or errors."""
 
-    territory_type: Optional[TerritoryType] = strawberry.field(description="The type as it is now.")
+    territory_type: TerritoryType | None = strawberry.field(description="The type as it is now.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -108,8 +110,8 @@ class TerritoryTypePayload:
 class TerritoryModelPayload:
     """Entity and change, or errors."""
 
-    territory_model: Optional[TerritoryModel] = strawberry.field(description="The model as it is now.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made; null when nothing changed.")
+    territory_model: TerritoryModel | None = strawberry.field(description="The model as it is now.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made; null when nothing changed.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -118,7 +120,7 @@ class DeletePayload:
     """The id that is gone, or errors."""
 
     deleted_id: strawberry.ID | None = strawberry.field(description="The id that is gone; null when it was refused.")
-    change: Optional[ChangeEvent] = strawberry.field(
+    change: ChangeEvent | None = strawberry.field(
         description="The change in the model's stream; null when it had none or is gone with it."
     )
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
@@ -128,7 +130,9 @@ class DeletePayload:
 class TerritoryTypeCreateInput:
     """Input of territoryTypeCreate."""
 
-    developer_name: str = strawberry.field(description="Unique and immutable: a letter, then letters, digits, underscores.")
+    developer_name: str = strawberry.field(
+        description="Unique and immutable: a letter, then letters, digits, underscores."
+    )
     name: str = strawberry.field(description="The name for people.")
     priority: int = strawberry.field(description="Unique; the largest wins in opportunity alignment.")
     description: str | None = strawberry.field(default=None, description="What territories of this type are for.")
@@ -151,7 +155,9 @@ class TerritoryTypeUpdateInput:
 class TerritoryModelCreateInput:
     """Input of territoryModelCreate."""
 
-    developer_name: str = strawberry.field(description="Unique and immutable: a letter, then letters, digits, underscores.")
+    developer_name: str = strawberry.field(
+        description="Unique and immutable: a letter, then letters, digits, underscores."
+    )
     name: str = strawberry.field(description="The name for people.")
     description: str | None = strawberry.field(default=None, description="What the model is for.")
     idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
@@ -211,7 +217,7 @@ class ModelMutation:
     """Root fields that change models and types."""
 
     @strawberry.mutation(description="Create a territory type.")
-    async def territory_type_create(self, info: ContextInfo, input: TerritoryTypeCreateInput) -> TerritoryTypePayload:  # noqa: A002 - GraphQL's name
+    async def territory_type_create(self, info: ContextInfo, input: TerritoryTypeCreateInput) -> TerritoryTypePayload:
         """Create a type."""
         outcome = await mutate(
             info.context,
@@ -221,7 +227,7 @@ class ModelMutation:
         return await _type_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a territory type.")
-    async def territory_type_update(self, info: ContextInfo, input: TerritoryTypeUpdateInput) -> TerritoryTypePayload:  # noqa: A002 - GraphQL's name
+    async def territory_type_update(self, info: ContextInfo, input: TerritoryTypeUpdateInput) -> TerritoryTypePayload:
         """Change a type."""
         wanted = given(input, "name", "priority", "description")
         outcome = await mutate(
@@ -234,7 +240,7 @@ class ModelMutation:
         return await _type_payload(info.context, outcome)
 
     @strawberry.mutation(description="Delete a territory type that no territory uses.")
-    async def territory_type_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:  # noqa: A002 - GraphQL's name
+    async def territory_type_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Delete a type."""
         outcome = await mutate(
             info.context, input, lambda work: service.delete_type(work, decode_id(input.id, "TerritoryType"))
@@ -242,7 +248,9 @@ class ModelMutation:
         return await delete_payload(info.context, outcome, "TerritoryType")
 
     @strawberry.mutation(description="Create an empty draft.")
-    async def territory_model_create(self, info: ContextInfo, input: TerritoryModelCreateInput) -> TerritoryModelPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_create(
+        self, info: ContextInfo, input: TerritoryModelCreateInput
+    ) -> TerritoryModelPayload:
         """Create a draft."""
         outcome = await mutate(
             info.context,
@@ -252,7 +260,9 @@ class ModelMutation:
         return await model_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a draft's name or description.")
-    async def territory_model_update(self, info: ContextInfo, input: TerritoryModelUpdateInput) -> TerritoryModelPayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_update(
+        self, info: ContextInfo, input: TerritoryModelUpdateInput
+    ) -> TerritoryModelPayload:
         """Change a draft."""
         wanted = given(input, "name", "description")
         outcome = await mutate(
@@ -265,7 +275,7 @@ class ModelMutation:
         return await model_payload(info.context, outcome)
 
     @strawberry.mutation(description="Delete a draft with all that belongs to it.")
-    async def territory_model_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:  # noqa: A002 - GraphQL's name
+    async def territory_model_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Delete a draft."""
         outcome = await mutate(
             info.context, input, lambda work: service.delete_model(work, decode_id(input.id, "TerritoryModel"))
@@ -274,7 +284,9 @@ class ModelMutation:
 
     @strawberry.mutation(description="Set what a territory type's priority is in one draft.")
     async def territory_model_type_priority_set(
-        self, info: ContextInfo, input: TypePrioritySetInput  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        input: TypePrioritySetInput,
     ) -> TerritoryModelPayload:
         """Set a priority."""
         outcome = await mutate(
@@ -301,7 +313,9 @@ StreamAfter = Annotated[
 class ModelSubscription:
     """Root fields that follow models."""
 
-    @strawberry.subscription(description="Every change of a model's structure and state, live; completes on activation.")
+    @strawberry.subscription(
+        description="Every change of a model's structure and state, live; completes on activation."
+    )
     async def draft_changes(
         self,
         info: ContextInfo,

@@ -79,7 +79,7 @@ class TypePriority:
     type_key: strawberry.Private[int]
     priority: int = strawberry.field(description="The priority in this model.")
     version: BigInt = strawberry.field(description="Number of the change that set it.")
-    type: Optional[TerritoryType] = batched(
+    type: TerritoryType | None = batched(
         lambda parents, context: load_types([parent.type_key for parent in parents], context),
         description="The territory type.",
     )
@@ -129,7 +129,7 @@ class TerritoryModel(Node):
     archived_at: datetime | None = strawberry.field(description="When it went out of force.")
     last_run_at: datetime | None = strawberry.field(description="When its assignments were last computed in full.")
     version: BigInt = strawberry.field(description="Number of its last own change; send it as `expectedVersion`.")
-    created_by: Optional[User] = batched(_created_by, description="Who created it.")
+    created_by: User | None = batched(_created_by, description="Who created it.")
     cloned_from: Optional["TerritoryModel"] = batched(_cloned_from, description="The model that it was cloned from.")
     type_priorities: list[TypePriority] = batched(
         _type_priorities, description="The model's own priorities of territory types, highest first."

@@ -41,9 +41,7 @@ async def create_model(
     if taken is not None:
         raise Taken(f"There is a model named {developer_name} already.", field=["developerName"])
     model_id = int(
-        await work.session.scalar(
-            insert(stream).values(id=func.nextval("stream_id_seq")).returning(stream.c.id)
-        )
+        await work.session.scalar(insert(stream).values(id=func.nextval("stream_id_seq")).returning(stream.c.id))
     )
     await work.lock_stream(model_id)
     values = {"developer_name": developer_name, "name": check_name(name), "description": description}
@@ -103,7 +101,7 @@ async def update_model(work: UnitOfWork, model_id: int, expected_version: int, w
     if row is None:
         raise NotFound("There is no such model.")
     draft = ChangeDraft(EntityType.MODEL, ChangeKind.UPDATED, model_id, model.developer_name)
-    await apply_edit(work, model_id, territory_model, draft, row._mapping, wanted, expected_version)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    await apply_edit(work, model_id, territory_model, draft, row, wanted, expected_version)
     return model_id
 
 
@@ -116,9 +114,7 @@ async def delete_model(work: UnitOfWork, model_id: int) -> int:
     return model_id
 
 
-async def set_type_priority(
-    work: UnitOfWork, model_id: int, type_id: int, priority: int, expected_version: int
-) -> int:
+async def set_type_priority(work: UnitOfWork, model_id: int, type_id: int, priority: int, expected_version: int) -> int:
     """Change what a type's priority is in one draft; returns the model's id. Raises `Conflict`, `NotFound`."""
     model = await lock_model(work, model_id)
     require_planning(model)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Row, Table, select, update
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
@@ -68,7 +68,16 @@ async def lock_for_system(work: UnitOfWork, model_id: int) -> ModelHead:
     )
     if row is None:
         raise NotFound("There is no such model.")
-    return ModelHead(row.id, row.developer_name, row.name, ModelState(row.state), *row[4:])
+    return ModelHead(
+        row.id,
+        row.developer_name,
+        row.name,
+        ModelState(row.state),
+        row.created_by,
+        row.cloned_from_id,
+        row.base_structure_head,
+        row.version,
+    )
 
 
 def require_planning(model: ModelHead) -> None:
@@ -100,21 +109,22 @@ async def apply_edit(
     stream_id: int,
     table: Table,
     draft: ChangeDraft,
-    current: Mapping[str, Any],
+    row: Row[Any],
     wanted: Mapping[str, object],
     expected_version: int,
 ) -> bool:
     """Merge, write and record an edit of one entity; False when nothing changes.
 
-    draft: says what the change is about; its before and after are filled in. current: the entity's row.
+    draft: says what the change is about; its before and after are filled in. row: the entity as it is.
     Raises `Conflict` (core/edits.py).
     """
     later = []
-    if current["version"] > expected_version:
+    if row.version > expected_version:
         later = list(
             await read_changes_since(work.session, stream_id, draft.entity_type, draft.entity_id, expected_version)
         )
-    edit = merge_edit(current, wanted, version=current["version"], expected_version=expected_version, later=later)
+    current = dict(row._mapping)
+    edit = merge_edit(current, wanted, version=row.version, expected_version=expected_version, later=later)
     if edit.is_empty:
         return False
     recorded = ChangeDraft(
@@ -153,7 +163,11 @@ async def change_state(
 async def note_run(work: UnitOfWork, model: ModelHead) -> None:
     """Record that a locked model's assignments were computed, so that readers of its stream look again."""
     draft = ChangeDraft(
-        EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name, after={"last_run_at": work.now.isoformat()}
+        EntityType.MODEL,
+        ChangeKind.UPDATED,
+        model.id,
+        model.developer_name,
+        after={"last_run_at": work.now.isoformat()},
     )
     seq = work.record(model.id, draft)
     await work.session.execute(

@@ -19,7 +19,8 @@ async def _require_unique(
 ) -> None:
     columns = territory_type.c
     statement = select(columns.developer_name, columns.priority).where(
-        (columns.developer_name == developer_name) | (columns.priority == priority), columns.id.is_distinct_from(other_than)
+        (columns.developer_name == developer_name) | (columns.priority == priority),
+        columns.id.is_distinct_from(other_than),
     )
     found = await work.session.row(statement)
     if found is None:

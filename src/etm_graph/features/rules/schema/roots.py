@@ -1,6 +1,6 @@
 """Queries and mutations of assignment rules."""
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
@@ -25,7 +25,9 @@ class RuleQuery:
 
     @strawberry.field(description="One assignment rule; null when there is none that you may read.")
     async def assignment_rule(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> AssignmentRule | None:
         """One rule."""
         return (await load_rules([decode_id(id, "AssignmentRule")], info.context))[0]
@@ -35,8 +37,8 @@ class RuleQuery:
 class RulePayload:
     """Entity and change, or errors."""
 
-    rule: Optional[AssignmentRule] = strawberry.field(description="The rule as it is now, also after a CONFLICT.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made; null when nothing changed.")
+    rule: AssignmentRule | None = strawberry.field(description="The rule as it is now, also after a CONFLICT.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made; null when nothing changed.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -125,7 +127,7 @@ class RuleMutation:
     """Root fields that change rules."""
 
     @strawberry.mutation(description="Create an assignment rule in a draft.")
-    async def assignment_rule_create(self, info: ContextInfo, input: RuleCreateInput) -> RulePayload:  # noqa: A002 - GraphQL's name
+    async def assignment_rule_create(self, info: ContextInfo, input: RuleCreateInput) -> RulePayload:
         """Create a rule."""
         outcome = await mutate(
             info.context,
@@ -143,7 +145,7 @@ class RuleMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an assignment rule; others' edits of other fields are merged.")
-    async def assignment_rule_update(self, info: ContextInfo, input: RuleUpdateInput) -> RulePayload:  # noqa: A002 - GraphQL's name
+    async def assignment_rule_update(self, info: ContextInfo, input: RuleUpdateInput) -> RulePayload:
         """Change a rule."""
         wanted = given(input, "name", "filter_logic", "is_active")
         criteria = None if input.criteria is None else criteria_of(input.criteria)
@@ -157,7 +159,7 @@ class RuleMutation:
         return await _payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an assignment rule with its links.")
-    async def assignment_rule_delete(self, info: ContextInfo, input: RuleDeleteInput) -> DeletePayload:  # noqa: A002 - GraphQL's name
+    async def assignment_rule_delete(self, info: ContextInfo, input: RuleDeleteInput) -> DeletePayload:
         """Delete a rule."""
         outcome = await mutate(
             info.context,
@@ -167,7 +169,7 @@ class RuleMutation:
         return await delete_payload(info.context, outcome, "AssignmentRule")
 
     @strawberry.mutation(description="Let a rule assign to a territory, and below it when asked.")
-    async def assignment_rule_link(self, info: ContextInfo, input: RuleLinkInput) -> RulePayload:  # noqa: A002 - GraphQL's name
+    async def assignment_rule_link(self, info: ContextInfo, input: RuleLinkInput) -> RulePayload:
         """Link a rule."""
         outcome = await mutate(
             info.context,
@@ -182,7 +184,7 @@ class RuleMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Stop a rule from assigning to a territory.")
-    async def assignment_rule_unlink(self, info: ContextInfo, input: RuleUnlinkInput) -> RulePayload:  # noqa: A002 - GraphQL's name
+    async def assignment_rule_unlink(self, info: ContextInfo, input: RuleUnlinkInput) -> RulePayload:
         """Unlink a rule."""
         outcome = await mutate(
             info.context,

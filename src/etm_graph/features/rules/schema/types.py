@@ -1,7 +1,7 @@
 """GraphQL types of assignment rules."""
 
 from collections.abc import Sequence
-from typing import Any, Optional, Self
+from typing import Any, Self
 
 import strawberry
 from sqlalchemy import Row
@@ -58,7 +58,7 @@ class RuleLink:
 
     territory_key: strawberry.Private[int]
     applies_to_descendants: bool = strawberry.field(description="Whether it is passed down to territories below.")
-    territory: Optional[Territory] = batched(
+    territory: Territory | None = batched(
         lambda links, context: load_territories([link.territory_key for link in links], context),
         description="Where it works.",
     )

@@ -54,9 +54,7 @@ async def unlink_rule(work: UnitOfWork, rule_id: int, territory_id: int) -> int:
         raise NotFound("The rule is not linked to this territory.", field=["territoryId"])
     key = f"{rule.developer_name}/{node.developer_name}"
     before = {"territory": node.developer_name, "applies_to_descendants": standing.applies_to_descendants}
-    work.record(
-        model.id, ChangeDraft(EntityType.RULE_LINK, ChangeKind.DELETED, rule_id, key, node.path, before=before)
-    )
+    work.record(model.id, ChangeDraft(EntityType.RULE_LINK, ChangeKind.DELETED, rule_id, key, node.path, before=before))
     await work.session.execute(delete(rule_link).where(where))
     return rule_id
 

@@ -94,9 +94,7 @@ async def create_rule(
 
 async def locate_rule(work: UnitOfWork, rule_id: int) -> tuple[models.ModelHead, Row[Any]]:
     """Lock the model of a rule and read the rule as it is then. Raises `NotFound`."""
-    model_id = await work.session.scalar(
-        select(assignment_rule.c.model_id).where(assignment_rule.c.id == rule_id)
-    )
+    model_id = await work.session.scalar(select(assignment_rule.c.model_id).where(assignment_rule.c.id == rule_id))
     if model_id is None:
         raise NotFound("There is no such rule.", field=["id"])
     model = await models.lock_model(work, model_id)
@@ -127,9 +125,11 @@ async def update_rule(
         values["criteria"] = _plain(criteria)
     if criteria is not None or "filter_logic" in values:
         logic = values.get("filter_logic", row.filter_logic)
-        await check_rule(work, criteria_of(row) if criteria is None else criteria, None if logic is None else str(logic))
+        await check_rule(
+            work, criteria_of(row) if criteria is None else criteria, None if logic is None else str(logic)
+        )
     draft = ChangeDraft(EntityType.RULE, ChangeKind.UPDATED, rule_id, row.developer_name)
-    await models.apply_edit(work, model.id, assignment_rule, draft, row._mapping, values, expected_version)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    await models.apply_edit(work, model.id, assignment_rule, draft, row, values, expected_version)
     return rule_id
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Optional
+from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
@@ -64,9 +64,7 @@ class TerritoryFilter:
     name_contains: str | None = strawberry.field(default=None, description="With this text in the name, in any case.")
 
 
-async def _count_territories(
-    model_keys: Sequence[int], context: Context, wanted: queries.TerritoryFilter
-) -> list[int]:
+async def _count_territories(model_keys: Sequence[int], context: Context, wanted: queries.TerritoryFilter) -> list[int]:
     found = await queries.count_of_models(await context.session(), context.viewer, set(model_keys), wanted)
     return [found.get(key, 0) for key in model_keys]
 
@@ -80,7 +78,7 @@ async def _territories(
     max_depth: Annotated[
         int | None, strawberry.argument(description="At most so many levels below the roots or `rootedAt`.")
     ] = None,
-    filter: Annotated[TerritoryFilter | None, strawberry.argument(description="Which territories.")] = None,  # noqa: A002 - GraphQL's name
+    filter: Annotated[TerritoryFilter | None, strawberry.argument(description="Which territories.")] = None,
     order_by: Annotated[TerritoryOrder, strawberry.argument(description="In which order.")] = TerritoryOrder.TREE,
     first: First = None,
     after: After = None,
@@ -128,7 +126,9 @@ class TerritoryQuery:
 
     @strawberry.field(description="One territory; null when there is none that you may read.")
     async def territory(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Territory | None:
         """One territory."""
         return (await load_territories([decode_id(id, "Territory")], info.context))[0]
@@ -138,8 +138,8 @@ class TerritoryQuery:
 class TerritoryPayload:
     """Entity and change, or errors."""
 
-    territory: Optional[Territory] = strawberry.field(description="The territory as it is now, also after a CONFLICT.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made; null when nothing changed.")
+    territory: Territory | None = strawberry.field(description="The territory as it is now, also after a CONFLICT.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made; null when nothing changed.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -147,8 +147,8 @@ class TerritoryPayload:
 class MembershipPayload:
     """Entity and change, or errors."""
 
-    membership: Optional[TerritoryMembership] = strawberry.field(description="The membership as it is now.")
-    change: Optional[ChangeEvent] = strawberry.field(description="The change that was made; null when nothing changed.")
+    membership: TerritoryMembership | None = strawberry.field(description="The membership as it is now.")
+    change: ChangeEvent | None = strawberry.field(description="The change that was made; null when nothing changed.")
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
@@ -157,7 +157,9 @@ class TerritoryCreateInput:
     """Input of territoryCreate."""
 
     model_id: strawberry.ID = strawberry.field(description="The draft.")
-    parent_id: strawberry.ID | None = strawberry.field(default=None, description="The territory above; null for a root.")
+    parent_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The territory above; null for a root."
+    )
     developer_name: str = strawberry.field(description="Unique in the model and immutable.")
     name: str = strawberry.field(description="The name for people.")
     type_id: strawberry.ID = strawberry.field(description="Its territory type.")
@@ -177,7 +179,9 @@ class TerritoryUpdateInput:
     rule_combination: RuleCombination | None = strawberry.field(
         default=strawberry.UNSET, description="How its own rules are combined."
     )
-    inherit_only: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether inherited rules suffice.")
+    inherit_only: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Whether inherited rules suffice."
+    )
     account_access: AccessLevel | None = strawberry.field(
         default=strawberry.UNSET, description="What members may do with its accounts."
     )
@@ -254,7 +258,7 @@ async def _membership_payload(context: Context, outcome: Outcome) -> MembershipP
     return MembershipPayload(membership=found, change=change, user_errors=outcome.errors)
 
 
-def update_values(input: TerritoryUpdateInput) -> dict[str, object]:  # noqa: A002 - GraphQL's name
+def update_values(input: TerritoryUpdateInput) -> dict[str, object]:
     """The fields that an update sets, as the use case wants them."""
     wanted = given(
         input,
@@ -281,7 +285,7 @@ class TerritoryMutation:
     """Root fields that change territories and memberships."""
 
     @strawberry.mutation(description="Create a territory in a draft.")
-    async def territory_create(self, info: ContextInfo, input: TerritoryCreateInput) -> TerritoryPayload:  # noqa: A002 - GraphQL's name
+    async def territory_create(self, info: ContextInfo, input: TerritoryCreateInput) -> TerritoryPayload:
         """Create a territory."""
         outcome = await mutate(
             info.context,
@@ -299,7 +303,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a territory; others' edits of other fields are merged.")
-    async def territory_update(self, info: ContextInfo, input: TerritoryUpdateInput) -> TerritoryPayload:  # noqa: A002 - GraphQL's name
+    async def territory_update(self, info: ContextInfo, input: TerritoryUpdateInput) -> TerritoryPayload:
         """Change a territory."""
         outcome = await mutate(
             info.context,
@@ -311,7 +315,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Move a territory with everything below it.")
-    async def territory_move(self, info: ContextInfo, input: TerritoryMoveInput) -> TerritoryPayload:  # noqa: A002 - GraphQL's name
+    async def territory_move(self, info: ContextInfo, input: TerritoryMoveInput) -> TerritoryPayload:
         """Move a territory."""
         outcome = await mutate(
             info.context,
@@ -326,7 +330,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a territory of a draft.")
-    async def territory_delete(self, info: ContextInfo, input: TerritoryDeleteInput) -> DeletePayload:  # noqa: A002 - GraphQL's name
+    async def territory_delete(self, info: ContextInfo, input: TerritoryDeleteInput) -> DeletePayload:
         """Delete a territory."""
         outcome = await mutate(
             info.context,
@@ -341,7 +345,7 @@ class TerritoryMutation:
         return await delete_payload(info.context, outcome, "Territory")
 
     @strawberry.mutation(description="Make a user a member of a territory.")
-    async def territory_member_add(self, info: ContextInfo, input: MemberAddInput) -> MembershipPayload:  # noqa: A002 - GraphQL's name
+    async def territory_member_add(self, info: ContextInfo, input: MemberAddInput) -> MembershipPayload:
         """Add a member."""
         values = given(input, "role_in_territory", "effective_from", "effective_until")
         outcome = await mutate(
@@ -357,7 +361,7 @@ class TerritoryMutation:
         return await _membership_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a member's role or period.")
-    async def territory_member_update(self, info: ContextInfo, input: MemberUpdateInput) -> MembershipPayload:  # noqa: A002 - GraphQL's name
+    async def territory_member_update(self, info: ContextInfo, input: MemberUpdateInput) -> MembershipPayload:
         """Change a membership."""
         values = given(input, "role_in_territory", "effective_from", "effective_until")
         outcome = await mutate(
@@ -370,7 +374,7 @@ class TerritoryMutation:
         return await _membership_payload(info.context, outcome)
 
     @strawberry.mutation(description="End a membership.")
-    async def territory_member_remove(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:  # noqa: A002 - GraphQL's name
+    async def territory_member_remove(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Remove a member."""
         outcome = await mutate(
             info.context, input, lambda work: service.remove_member(work, decode_id(input.id, "TerritoryMembership"))

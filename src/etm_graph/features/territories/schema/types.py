@@ -67,7 +67,11 @@ async def _ancestors(territories: "Sequence[Territory]", context: Context) -> "l
     wanted = {(node.model_key, path) for node in territories for path in ancestor_paths(node.path)}
     found = await queries.ancestors_of(await context.session(), context.viewer, wanted)
     return [
-        [Territory.of(found[node.model_key, path]) for path in ancestor_paths(node.path) if (node.model_key, path) in found]
+        [
+            Territory.of(found[node.model_key, path])
+            for path in ancestor_paths(node.path)
+            if (node.model_key, path) in found
+        ]
         for node in territories
     ]
 
@@ -140,17 +144,19 @@ class Territory(Node):
     path: str = strawberry.field(description="Developer names from the root, each between slashes.")
     depth: int = strawberry.field(description="0 for a root.")
     rule_combination: RuleCombination = strawberry.field(description="How its own rules are combined.")
-    inherit_only: bool = strawberry.field(description="Whether inherited rules alone suffice when it has none of its own.")
+    inherit_only: bool = strawberry.field(
+        description="Whether inherited rules alone suffice when it has none of its own."
+    )
     account_access: AccessLevel = strawberry.field(description="What members may do with its accounts.")
     opportunity_access: AccessLevel = strawberry.field(description="What members may do with their opportunities.")
     contact_access: AccessLevel = strawberry.field(description="What members may do with their contacts.")
     case_access: AccessLevel = strawberry.field(description="What members may do with their cases.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
-    model: Optional[TerritoryModel] = batched(_models, description="The model it belongs to.")
-    type: Optional[TerritoryType] = batched(_types, description="Its territory type.")
+    model: TerritoryModel | None = batched(_models, description="The model it belongs to.")
+    type: TerritoryType | None = batched(_types, description="Its territory type.")
     parent: Optional["Territory"] = batched(_parents, description="The territory above; null for a root.")
     ancestors: list["Territory"] = batched(_ancestors, description="All territories above, the root first.")
-    forecast_manager: Optional[User] = batched(_forecast_managers, description="The member who owns its forecast.")
+    forecast_manager: User | None = batched(_forecast_managers, description="The member who owns its forecast.")
     child_count: int = batched(_child_counts, description="How many territories are directly below.")
     descendant_count: int = batched(_descendant_counts, description="How many territories are below, at any depth.")
     children: Connection["Territory"] = batched(_children, description="The territories directly below, by name.")
@@ -201,8 +207,8 @@ class TerritoryMembership(Node):
     effective_from: date | None = strawberry.field(description="First day; null since ever.")
     effective_until: date | None = strawberry.field(description="Last day; null without end.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
-    user: Optional[User] = batched(_member_users, description="Who it is.")
-    territory: Optional[Territory] = batched(_member_territories, description="Where.")
+    user: User | None = batched(_member_users, description="Who it is.")
+    territory: Territory | None = batched(_member_territories, description="Where.")
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:

@@ -31,9 +31,7 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
-async def add_member(
-    work: UnitOfWork, territory_id: int, user_id: int, values: Mapping[str, object]
-) -> int:
+async def add_member(work: UnitOfWork, territory_id: int, user_id: int, values: Mapping[str, object]) -> int:
     """Make a user a member of a territory; returns the membership's id. Raises `Taken`, `NotFound`, `Invalid`."""
     model, row = await locate(work, territory_id)
     _require_open(model)
@@ -82,11 +80,17 @@ async def update_member(
     model, node, row, key = await _find(work, membership_id)
     _require_open(model)
     models.authorise(work, model, Act.UPDATE, Kind.MEMBERSHIP, node.path)
-    merged = {**row._mapping, **wanted}  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    merged = {**row._mapping, **wanted}
     _check_period(merged["effective_from"], merged["effective_until"])
     draft = ChangeDraft(EntityType.MEMBERSHIP, ChangeKind.UPDATED, membership_id, key, node.path)
     await models.apply_edit(
-        work, model.id, territory_membership, draft, row._mapping, wanted, expected_version  # noqa: SLF001 - as above
+        work,
+        model.id,
+        territory_membership,
+        draft,
+        row,
+        wanted,
+        expected_version,
     )
     return membership_id
 

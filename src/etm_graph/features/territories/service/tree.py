@@ -105,9 +105,7 @@ async def create_territory(
     models.authorise(work, model, Act.CREATE, Kind.TERRITORY, path)
     check_depth(depth_of(path))
     await _check_type(work, type_id)
-    taken = select(territory.c.id).where(
-        territory.c.model_id == model_id, territory.c.developer_name == developer_name
-    )
+    taken = select(territory.c.id).where(territory.c.model_id == model_id, territory.c.developer_name == developer_name)
     if await work.session.scalar(taken) is not None:
         raise Taken(f"The model has a territory {developer_name} already.", field=["developerName"])
     fields = {
@@ -123,9 +121,7 @@ async def create_territory(
             .returning(territory.c.id)
         )
     )
-    draft = ChangeDraft(
-        EntityType.TERRITORY, ChangeKind.CREATED, territory_id, developer_name, path, after=fields
-    )
+    draft = ChangeDraft(EntityType.TERRITORY, ChangeKind.CREATED, territory_id, developer_name, path, after=fields)
     seq = work.record(model_id, draft)
     await work.session.execute(update(territory).where(territory.c.id == territory_id).values(version=seq))
     return territory_id
@@ -153,7 +149,7 @@ async def update_territory(
     if values.get("forecast_manager_id") is not None:
         await _check_forecast_manager(work, territory_id, values["forecast_manager_id"])
     draft = ChangeDraft(EntityType.TERRITORY, ChangeKind.UPDATED, territory_id, row.developer_name, row.path)
-    await models.apply_edit(work, model.id, territory, draft, row._mapping, values, expected_version)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    await models.apply_edit(work, model.id, territory, draft, row, values, expected_version)
     return territory_id
 
 
@@ -195,11 +191,7 @@ async def delete_territory(
 
 async def copy_territories(work: UnitOfWork, source_id: int, target_id: int) -> None:
     """Copy a model's tree and members into an empty one, set-wise; paths, being names, stay as they are."""
-    copied = [
-        column
-        for column in territory.c
-        if column.name not in {"id", "model_id", "parent_id", "version"}
-    ]
+    copied = [column for column in territory.c if column.name not in {"id", "model_id", "parent_id", "version"}]
     await work.session.execute(
         insert(territory).from_select(
             ["model_id", "version", *(column.name for column in copied)],

@@ -79,7 +79,7 @@ async def _count_threads(keys: Sequence[int], context: Context, wanted: queries.
 async def _threads(
     models: Sequence[TerritoryModel],
     context: Context,
-    filter: Annotated[ThreadFilter | None, strawberry.argument(description="Which threads.")] = None,  # noqa: A002 - GraphQL's name
+    filter: Annotated[ThreadFilter | None, strawberry.argument(description="Which threads.")] = None,
     first: First = None,
     after: After = None,
     last: Last = None,
@@ -136,7 +136,9 @@ class ThreadQuery:
 
     @strawberry.field(description="One thread; null when there is none that you may read.")
     async def thread(
-        self, info: ContextInfo, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]  # noqa: A002 - GraphQL's name
+        self,
+        info: ContextInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> Thread | None:
         """One thread."""
         return (await load_threads([decode_id(id, "Thread")], info.context))[0]
@@ -225,20 +227,18 @@ class ThreadMutation:
     """Root fields that change threads and comments."""
 
     @strawberry.mutation(description="Begin a thread on a model, a territory, a rule or a change.")
-    async def thread_create(self, info: ContextInfo, input: ThreadCreateInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+    async def thread_create(self, info: ContextInfo, input: ThreadCreateInput) -> ThreadPayload:
         """Begin a thread."""
         anchors = info.context.services.get(AnchorRegistry)
 
         async def create(work: UnitOfWork) -> int:
             anchor, model_id = anchor_of(input.anchor)
-            return await service.create_thread(
-                work, anchors, anchor, input.subject, input.body, model_id=model_id
-            )
+            return await service.create_thread(work, anchors, anchor, input.subject, input.body, model_id=model_id)
 
         return await _thread_payload(info.context, await mutate(info.context, input, create))
 
     @strawberry.mutation(description="Settle a thread's question; it can still be answered.")
-    async def thread_resolve(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+    async def thread_resolve(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:
         """Resolve a thread."""
         outcome = await mutate(
             info.context, input, lambda work: service.resolve_thread(work, decode_id(input.id, "Thread"))
@@ -246,7 +246,7 @@ class ThreadMutation:
         return await _thread_payload(info.context, outcome)
 
     @strawberry.mutation(description="Open a resolved thread again.")
-    async def thread_reopen(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:  # noqa: A002 - GraphQL's name
+    async def thread_reopen(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:
         """Reopen a thread."""
         outcome = await mutate(
             info.context, input, lambda work: service.reopen_thread(work, decode_id(input.id, "Thread"))
@@ -254,7 +254,7 @@ class ThreadMutation:
         return await _thread_payload(info.context, outcome)
 
     @strawberry.mutation(description="Answer in a thread.")
-    async def comment_add(self, info: ContextInfo, input: CommentAddInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+    async def comment_add(self, info: ContextInfo, input: CommentAddInput) -> CommentPayload:
         """Add a comment."""
         outcome = await mutate(
             info.context,
@@ -264,19 +264,17 @@ class ThreadMutation:
         return await _comment_payload(info.context, outcome)
 
     @strawberry.mutation(description="Say something else in your own comment; what it said is kept as a revision.")
-    async def comment_edit(self, info: ContextInfo, input: CommentEditInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+    async def comment_edit(self, info: ContextInfo, input: CommentEditInput) -> CommentPayload:
         """Edit a comment."""
         outcome = await mutate(
             info.context,
             input,
-            lambda work: service.edit_comment(
-                work, decode_id(input.id, "Comment"), input.body, input.expected_version
-            ),
+            lambda work: service.edit_comment(work, decode_id(input.id, "Comment"), input.body, input.expected_version),
         )
         return await _comment_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a comment: its place stays, its words and former words do not.")
-    async def comment_delete(self, info: ContextInfo, input: CommentDeleteInput) -> CommentPayload:  # noqa: A002 - GraphQL's name
+    async def comment_delete(self, info: ContextInfo, input: CommentDeleteInput) -> CommentPayload:
         """Delete a comment."""
         outcome = await mutate(
             info.context, input, lambda work: service.delete_comment(work, decode_id(input.id, "Comment"))

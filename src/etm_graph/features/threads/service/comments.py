@@ -37,9 +37,7 @@ async def insert_comment(
     )
     after = {"thread_id": thread_id, "author_id": work.principal.user_id}
     key = thread_key(anchor, thread_id, comment_id)
-    seq = work.record(
-        model.id, ChangeDraft(EntityType.COMMENT, ChangeKind.CREATED, comment_id, key, path, after=after)
-    )
+    seq = work.record(model.id, ChangeDraft(EntityType.COMMENT, ChangeKind.CREATED, comment_id, key, path, after=after))
     await work.session.execute(update(comment).where(comment.c.id == comment_id).values(version=seq))
     return comment_id
 
