@@ -1,6 +1,7 @@
 """The policy a second time, written by hand as plain conditions: what policies/policy.csv is checked against."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from etm_graph.core.access import Act, Kind, Role, StateGroup
 
@@ -44,14 +45,14 @@ def planner(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if kind in OUTSIDE:
         read = act is A.READ and kind in {K.CRM, K.ORGANISATION, K.JOB}
         return state is S.ACTIVE and (read or (kind is K.CRM and act is A.READ_MONEY))
-    if act is A.READ:
-        return kind is not K.EXPORT
-    if act is A.READ_MONEY:
-        return kind in MONEY_IN_MODELS and state in {S.PLANNING, S.ACTIVE}
-    if act is A.EXPORT:
-        return kind in {K.REPORT, K.EXPORT} and state is not S.TRANSITION
-    if act is A.CLONE:
-        return kind is K.MODEL and state is not S.TRANSITION
+    if act in LASTING:
+        return {
+            A.READ: kind is not K.EXPORT,
+            A.READ_MONEY: kind in MONEY_IN_MODELS and state in {S.PLANNING, S.ACTIVE},
+            A.EXPORT: kind in {K.REPORT, K.EXPORT} and state is not S.TRANSITION,
+            A.CLONE: kind is K.MODEL and state is not S.TRANSITION,
+            A.RESTORE: False,
+        }[act]
     if state is S.PLANNING:
         drafts = kind is K.MODEL and (act in {A.CREATE, A.UPDATE, A.SUBMIT, A.RUN} or (act is A.DELETE and own))
         reviews = kind is K.REVIEW and act in {A.CREATE, A.SUBMIT}
@@ -106,6 +107,19 @@ ADMIN_MODEL = {
 }
 
 
+def administers(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
+    """What an administrator changes in a model, one kind after the other."""
+    rules: dict[Kind, bool] = {
+        K.MODEL: act in ADMIN_MODEL[state],
+        K.THREAD: state is not S.ARCHIVED and (act is A.DELETE or discusses(kind, act, own)),
+        K.FORECAST: (state is S.ACTIVE and act in {A.ADJUST, A.SUBMIT})
+        or (state in {S.PLANNING, S.ACTIVE} and act in EDIT),
+        K.REVIEW: state is S.PLANNING and act in {A.CREATE, A.SUBMIT, A.APPROVE},
+    }
+    operates = state is S.ACTIVE and kind in {K.MEMBERSHIP, K.ASSIGNMENT} and act in EDIT
+    return rules.get(kind, operates or (state is S.PLANNING and edits_structure(kind, act)))
+
+
 def admin(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if kind in OUTSIDE:
         return state is S.ACTIVE and act in ADMIN_OUTSIDE[kind]
@@ -115,17 +129,7 @@ def admin(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
         return kind in MONEY_IN_MODELS
     if act is A.EXPORT:
         return kind in {K.REPORT, K.EXPORT, K.FORECAST}
-    if kind is K.MODEL:
-        return act in ADMIN_MODEL[state]
-    if kind is K.THREAD:
-        return state is not S.ARCHIVED and (act is A.DELETE or discusses(kind, act, own))
-    if kind is K.FORECAST:
-        operates = state is S.ACTIVE and act in {A.ADJUST, A.SUBMIT}
-        return operates or (state in {S.PLANNING, S.ACTIVE} and act in EDIT)
-    if state is S.PLANNING:
-        reviews = kind is K.REVIEW and act in {A.CREATE, A.SUBMIT, A.APPROVE}
-        return reviews or edits_structure(kind, act)
-    return state is S.ACTIVE and kind in {K.MEMBERSHIP, K.ASSIGNMENT} and act in EDIT
+    return administers(kind, state, act, own)
 
 
 def auditor(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
@@ -146,7 +150,7 @@ RULES: dict[Role, Callable[[Kind, StateGroup, Act, bool], bool]] = {
 }
 
 
-def allowed(roles: Set[Role], kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
+def allowed(roles: AbstractSet[Role], kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if state is S.ARCHIVED and kind not in OUTSIDE and act not in LASTING:
         return False
     return any(RULES[role](kind, state, act, own) for role in roles)

@@ -14,6 +14,7 @@ from etm_graph.core.access import Act, Kind, Role, StateGroup
 CELLS = list(product(Kind, StateGroup, Act, (False, True)))
 ROLE_SETS = [frozenset(some) for some in chain.from_iterable(combinations(Role, n) for n in range(1, len(Role) + 1))]
 SHIPPED = load_snapshot(default_policy_folder())
+OWN, OTHERS = True, False
 CHANGING = set(Act) - {Act.READ, Act.READ_MONEY, Act.CLONE, Act.RESTORE, Act.EXPORT}
 
 
@@ -75,12 +76,12 @@ def test_no_combination_of_roles_changes_an_archived_model() -> None:
 
 
 def test_nobody_edits_the_comments_of_others() -> None:
-    assert not any(SHIPPED.allowed(frozenset(Role), Kind.THREAD, state, Act.UPDATE, False) for state in StateGroup)
+    assert not any(SHIPPED.allowed(frozenset(Role), Kind.THREAD, state, Act.UPDATE, OTHERS) for state in StateGroup)
 
 
 def test_an_administrator_deletes_the_comments_of_others() -> None:
-    assert SHIPPED.allowed(only(Role.ADMIN), Kind.THREAD, StateGroup.ACTIVE, Act.DELETE, False)
-    assert not SHIPPED.allowed(only(Role.PLANNER), Kind.THREAD, StateGroup.ACTIVE, Act.DELETE, False)
+    assert SHIPPED.allowed(only(Role.ADMIN), Kind.THREAD, StateGroup.ACTIVE, Act.DELETE, OTHERS)
+    assert not SHIPPED.allowed(only(Role.PLANNER), Kind.THREAD, StateGroup.ACTIVE, Act.DELETE, OTHERS)
 
 
 def test_only_an_administrator_activates() -> None:
@@ -105,25 +106,25 @@ def test_without_roles_nothing_is_allowed() -> None:
 
 
 def test_explain_names_the_row_that_allows() -> None:
-    decision = SHIPPED.explain(only(Role.VIEWER), Kind.MODEL, StateGroup.ACTIVE, Act.READ, False)
+    decision = SHIPPED.explain(only(Role.VIEWER), Kind.MODEL, StateGroup.ACTIVE, Act.READ, OTHERS)
     assert decision.allowed
     assert decision.row == ("viewer", "model", "active", "read", "any", "allow")
 
 
 def test_explain_names_the_row_that_denies() -> None:
-    decision = SHIPPED.explain(only(Role.ADMIN), Kind.MODEL, StateGroup.ARCHIVED, Act.UPDATE, True)
+    decision = SHIPPED.explain(only(Role.ADMIN), Kind.MODEL, StateGroup.ARCHIVED, Act.UPDATE, OWN)
     assert not decision.allowed
     assert decision.row == ("everyone", "model", "archived", "update", "any", "deny")
 
 
 def test_explain_names_no_row_when_none_matches() -> None:
-    decision = SHIPPED.explain(only(Role.VIEWER), Kind.AUDIT, StateGroup.ACTIVE, Act.GRANT, False)
+    decision = SHIPPED.explain(only(Role.VIEWER), Kind.AUDIT, StateGroup.ACTIVE, Act.GRANT, OTHERS)
     assert (decision.allowed, decision.row) == (False, ())
 
 
 @pytest.mark.parametrize("position", range(4))
 def test_a_word_outside_the_vocabulary_is_an_error(position: int) -> None:
-    question: list[object] = [only(Role.VIEWER), Kind.MODEL, StateGroup.ACTIVE, Act.READ, False]
+    question: list[object] = [only(Role.VIEWER), Kind.MODEL, StateGroup.ACTIVE, Act.READ, OTHERS]
     question[position] = frozenset({"owner"}) if position == 0 else "no such word"
     with pytest.raises(ValueError, match="is not a valid"):
         SHIPPED.allowed(*question)  # type: ignore[arg-type]

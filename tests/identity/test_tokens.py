@@ -5,7 +5,7 @@ import hmac
 import json
 import threading
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -75,7 +75,7 @@ async def test_a_development_token_is_believed_in_development_only() -> None:
     await refused(PRODUCTION, token)
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[], str]] = {
     "no signature": lambda: raw({"alg": "none", "typ": "JWT"}, claims()),
     "no signature, other case": lambda: raw({"alg": "nOnE", "typ": "JWT"}, claims()),
     "public key as a secret": lambda: raw({"alg": "HS256", "typ": "JWT"}, claims(), PEM.encode()),

@@ -22,6 +22,13 @@ from etm_graph.core.access import Act, Kind, Role, StateGroup
 Cell = tuple[frozenset[Role], Kind, StateGroup, Act, bool]
 """A question to the policy; `own` says whether the object is the caller's own."""
 
+_TURN = Lock()
+"""One question to Casbin at a time in the whole process, whichever snapshot it is put to.
+
+Casbin parses its matcher anew for each, and CPython 3.11 fails ("AST constructor recursion depth mismatch") when two
+threads build syntax trees at once. A lock of each snapshot would not do: during a reload the old and the new one answer.
+"""
+
 _Slices = Mapping[tuple[Kind, Act], casbin.Enforcer]
 
 
@@ -58,7 +65,7 @@ class PolicySnapshot:
     version: the first 12 hexadecimal digits of the files' hash.
     """
 
-    __slots__ = ("_enforcers", "_memo", "_turn", "version")
+    __slots__ = ("_enforcers", "_memo", "version")
 
     def __init__(self, model: str, policy: str) -> None:
         lint_model(model)
@@ -69,7 +76,6 @@ class PolicySnapshot:
         self.version: Final = sha256((model + policy).encode()).hexdigest()[:12]
         self._enforcers: Final = _slices(model, rows)
         self._memo: Final[dict[Cell, bool]] = {}
-        self._turn: Final = Lock()
 
     def allowed(self, roles: frozenset[Role], kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
         """Whether somebody with these roles may do this; the space is finite, so the memo is bounded.
@@ -88,7 +94,7 @@ class PolicySnapshot:
         enforcer = self._enforcers.get((kind, act))
         if enforcer is None:
             return Decision(allowed=False, row=())
-        with self._turn:  # Casbin promises nothing about threads
+        with _TURN:
             allowed, row = enforcer.enforce_ex(*request)
         return Decision(allowed=bool(allowed), row=tuple(row))
 

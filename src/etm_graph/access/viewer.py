@@ -1,5 +1,6 @@
 """A viewer: who acts, under which policy, at what moment. What queries and use cases ask."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +13,27 @@ from etm_graph.identity.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
+class Required:
+    """An act that a use case asked the right for, and where."""
+
+    act: Act
+    kind: Kind
+    state: StateGroup | None
+    model_id: int | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
-    """One principal at one moment under one policy."""
+    """One principal at one moment under one policy.
+
+    note: is told every act that was required, allowed or not, for the audit.
+    """
 
     access: Access
     principal: Principal
     now: datetime
+    note: Callable[[Required], None] | None = None
 
     def may(
         self,
@@ -45,6 +61,8 @@ class Viewer:
         own: bool = False,
     ) -> None:
         """Pass when `may`; raise `Forbidden` with what is missing otherwise."""
+        if self.note is not None:
+            self.note(Required(act, kind, state, model_id, path))
         self.access.require(self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now)
 
     def sees(

@@ -168,6 +168,34 @@ def _members(
             yield by_path[person.path], person.index + 1, "Regional manager"
 
 
+async def _rules(session: WriteSession, spec: ModelSpec, model_id: int, first: int, ids: dict[str, int]) -> None:
+    """Rules and links of one model, numbered from `first`. ids: territories by developer name."""
+    rules = list(enumerate(spec.rules.values(), first))
+    rule_rows = []
+    for number, rule in rules:
+        criteria = [
+            {"number": place, "field": name, "operator": operator, "values": values}
+            for place, (name, operator, values) in enumerate(rule.criteria, 1)
+        ]
+        row = (number, model_id, rule.developer_name, rule.name, "ACCOUNT", True, rule.logic)
+        rule_rows.append((*row, orjson.dumps(criteria).decode(), 0))
+    rule_columns = [
+        "id",
+        "model_id",
+        "developer_name",
+        "name",
+        "object_type",
+        "is_active",
+        "filter_logic",
+        "criteria",
+        "version",
+    ]
+    await session.copy("assignment_rule", rule_columns, rule_rows)
+    links = [(number, ids[territory], model_id, down, 0) for number, rule in rules for territory, down in rule.links]
+    link_columns = ["rule_id", "territory_id", "model_id", "applies_to_descendants", "version"]
+    await session.copy("rule_link", link_columns, links)
+
+
 async def _structure(
     session: WriteSession, spec: ModelSpec, model_id: int, first: int, types: dict[str, int], people: Sequence[Person]
 ) -> dict[str, int]:
@@ -207,30 +235,7 @@ async def _structure(
     await session.copy(
         "territory_membership", ["model_id", "territory_id", "user_id", "role_in_territory", "version"], memberships
     )
-    rules = list(enumerate(spec.rules.values(), first))
-    rule_rows = []
-    for number, rule in rules:
-        criteria = [
-            {"number": place, "field": name, "operator": operator, "values": values}
-            for place, (name, operator, values) in enumerate(rule.criteria, 1)
-        ]
-        row = (number, model_id, rule.developer_name, rule.name, "ACCOUNT", True, rule.logic)
-        rule_rows.append((*row, orjson.dumps(criteria).decode(), 0))
-    rule_columns = [
-        "id",
-        "model_id",
-        "developer_name",
-        "name",
-        "object_type",
-        "is_active",
-        "filter_logic",
-        "criteria",
-        "version",
-    ]
-    await session.copy("assignment_rule", rule_columns, rule_rows)
-    links = [(number, ids[territory], model_id, down, 0) for number, rule in rules for territory, down in rule.links]
-    link_columns = ["rule_id", "territory_id", "model_id", "applies_to_descendants", "version"]
-    await session.copy("rule_link", link_columns, links)
+    await _rules(session, spec, model_id, first, ids)
     return ids
 
 

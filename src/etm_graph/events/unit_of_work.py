@@ -15,8 +15,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from etm_graph.access.decisions import Access
+from etm_graph.access.grants import AuditEntry, write_audit
+from etm_graph.access.viewer import Required, Viewer
 from etm_graph.core.changes import STRUCTURAL, ChangeDraft
-from etm_graph.core.errors import Busy, NotFound
+from etm_graph.core.errors import Busy, ErrorCode, Forbidden, NotFound
 from etm_graph.db.sessions import Database, WriteSession
 from etm_graph.events.log import StreamHead
 from etm_graph.events.tables import change, stream
@@ -39,9 +41,40 @@ class UnitOfWork:
     now: datetime
     reactions: "Reactions"
     message: str | None = None
+    required: list[Required] = field(default_factory=list)
     change_set: UUID = field(default_factory=uuid4)
     heads: dict[int, StreamHead] = field(default_factory=dict)
     _pending: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who acts; what it requires is noted for the audit."""
+        return Viewer(self.access, self.principal, self.now, self.required.append)
+
+    def audit(self, *, allowed: bool) -> list[AuditEntry]:
+        """What the principal did, or was refused: the last act that was required."""
+        entries = []
+        for asked in self.required[-1:]:
+            roles = self.access.roles_covering(
+                self.principal, asked.act, asked.kind, model_id=asked.model_id, path=asked.path, now=self.now
+            )
+            entries.append(
+                AuditEntry(
+                    at=self.now,
+                    user_id=self.principal.user_id,
+                    method=self.principal.method.value,
+                    act=asked.act,
+                    kind=asked.kind,
+                    allowed=allowed,
+                    roles=roles,
+                    policy_version=self.access.snapshot.version,
+                    code=None if allowed else ErrorCode.FORBIDDEN,
+                    change_set=str(self.change_set) if allowed else None,
+                    streams=tuple(sorted(self.heads)) if allowed else (),
+                    details={"model": asked.model_id, "state": asked.state, "path": asked.path},
+                )
+            )
+        return entries
 
     async def lock_stream(self, stream_id: int) -> StreamHead:
         """Take the stream's turn. Raises `NotFound` for an unknown stream, `Busy` when the turn does not come in time."""
@@ -102,7 +135,8 @@ class UnitOfWork:
         return [(row["stream_id"], row["seq"]) for row in self._pending]
 
     async def flush(self) -> None:
-        """Write the recorded changes and the new heads: the last statements of the transaction."""
+        """Write the audit, the recorded changes and the new heads: the last statements of the transaction."""
+        await write_audit(self.session, self.audit(allowed=True))
         if not self._pending:
             return
         await self.session.execute(insert(change), self._pending)
@@ -135,10 +169,21 @@ class Writer:
     @asynccontextmanager
     async def unit_of_work(self, principal: Principal, *, message: str | None = None) -> AsyncIterator[UnitOfWork]:
         """One transaction; it commits when the block ends and leaves no trace when the block raises."""
-        async with self.database.write() as session:
-            work = UnitOfWork(session, self.access, principal, datetime.now(UTC), self.reactions, message)
-            yield work
-            await work.flush()
+        required: list[Required] = []
+        try:
+            async with self.database.write() as session:
+                work = UnitOfWork(session, self.access, principal, datetime.now(UTC), self.reactions, message, required)
+                yield work
+                await work.flush()
+        except Forbidden:
+            await self._note_refusal(principal, required)
+            raise
         moved = {stream_id: work.heads[stream_id].head for stream_id, _ in work.touched}
         if moved:
             self.on_commit(moved)
+
+    async def _note_refusal(self, principal: Principal, required: list[Required]) -> None:
+        """Note a refused act in a transaction of its own; that of the act is rolled back."""
+        async with self.database.write() as session:
+            refused = UnitOfWork(session, self.access, principal, datetime.now(UTC), {}, required=required)
+            await write_audit(session, refused.audit(allowed=False))

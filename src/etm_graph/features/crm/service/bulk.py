@@ -15,10 +15,11 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM, ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.rollup import ForecastCategory
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.service.editing import begin
 from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged, UsersChanged
-from etm_graph.features.crm.tables import account, app_user, opportunity
+from etm_graph.features.crm.tables import account, app_user, opportunity, organisation
 
 ABOVE = "above"
 """The member of a record that holds the key of the record above it: an account's parent, a user's manager."""
@@ -51,16 +52,27 @@ class _Target:
     above: str | None = None
 
 
+_CORPORATE = select(organisation.c.corporate_currency).scalar_subquery()
 _ACCOUNTS = _Target(
     account,
     EntityType.ACCOUNT,
     Kind.CRM,
     "external_id",
-    {"custom": {}, "excluded_from_realignment": False},
+    {"custom": {}, "excluded_from_realignment": False, "currency": _CORPORATE},
     "parent_id",
 )
 _OPPORTUNITIES = _Target(
-    opportunity, EntityType.OPPORTUNITY, Kind.CRM, "external_id", {"excluded_from_territory_assignment": False}
+    opportunity,
+    EntityType.OPPORTUNITY,
+    Kind.CRM,
+    "external_id",
+    {
+        "amount": 0,
+        "currency": _CORPORATE,
+        "probability": 0,
+        "forecast_category": ForecastCategory.PIPELINE.value,
+        "excluded_from_territory_assignment": False,
+    },
 )
 _USERS = _Target(
     app_user,

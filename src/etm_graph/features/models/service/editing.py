@@ -38,7 +38,7 @@ class ModelHead:
 
 def viewer_of(work: UnitOfWork) -> Viewer:
     """Who acts in a unit of work."""
-    return Viewer(work.access, work.principal, work.now)
+    return work.viewer
 
 
 async def lock_model(work: UnitOfWork, model_id: int) -> ModelHead:
