@@ -2,6 +2,8 @@
 
 import asyncio
 from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +11,9 @@ from rich.console import Console
 
 from etm_graph import serving
 from etm_graph.api import print_schema
+from etm_graph.core.errors import Invalid
 from etm_graph.demo.records import Sizes
+from etm_graph.importing import ImportRequest
 from etm_graph.settings import Settings
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="Enterprise sales-territory management.")
@@ -48,6 +52,56 @@ def demo_load(
     if not asyncio.run(serving.load_demo_company(settings, url, console, sizes)):
         console.print("[red]The database is not empty; nothing was loaded. Use another ETM_DATA_DIR.[/red]")
         raise typer.Exit(1)
+
+
+class Importable(StrEnum):
+    """What can be imported."""
+
+    ACCOUNTS = "accounts"
+    OPPORTUNITIES = "opportunities"
+    USERS = "users"
+
+
+@main.command("import")
+def import_(
+    kind: Annotated[Importable, typer.Argument(help="What the file holds.")],
+    file: Annotated[Path, typer.Argument(help="A CSV export of a CRM.", exists=True, dir_okay=False)],
+    mapping: Annotated[
+        Path | None, typer.Option(help="JSON or TOML: which column fills which field.", exists=True, dir_okay=False)
+    ] = None,
+    people: Annotated[
+        Path | None, typer.Option(help="An export of users, for owners given by id.", exists=True, dir_okay=False)
+    ] = None,
+    atomic: Annotated[bool, typer.Option(help="Load nothing when any row is bad.")] = False,
+    errors: Annotated[Path | None, typer.Option(help="Write every bad row to this CSV file.")] = None,
+) -> None:
+    """Create and update records from a CRM export; territories follow at once."""
+    settings = Settings()
+    request = ImportRequest(kind.value, file, mapping, people, atomic, errors)
+    try:
+        url = serving.database_url(settings)
+        good = asyncio.run(serving.import_file(settings, url, request, console))
+    except Invalid as error:
+        console.print(f"[red]{error.message}[/red]")
+        raise typer.Exit(2) from error
+    if not good:
+        raise typer.Exit(1)
+
+
+@main.command("api-key")
+def api_key(
+    user: Annotated[str, typer.Option(help="User name whose rights the key has.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")],
+    days: Annotated[float, typer.Option(help="How long the key is good.", min=0.01, max=3650)] = 90,
+) -> None:
+    """Create an API key for a tool and print it, once."""
+    settings = Settings()
+    try:
+        url = serving.database_url(settings)
+        typer.echo(asyncio.run(serving.new_api_key(settings, url, user, name, timedelta(days=days))))
+    except ValueError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
 
 
 @main.command()

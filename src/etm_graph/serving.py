@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -22,8 +22,11 @@ from etm_graph.db.migrate import migrate
 from etm_graph.demo.load import is_new, load_demo
 from etm_graph.demo.records import Sizes
 from etm_graph.features.alignment.service import Engine, run_model
+from etm_graph.features.crm.queries import find_user
+from etm_graph.identity.api_keys import create_api_key
 from etm_graph.identity.principal import SYSTEM
 from etm_graph.identity.tokens import mint_development_token
+from etm_graph.importing import ImportRequest, print_report, run_import
 from etm_graph.settings import Mode, Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -130,6 +133,33 @@ async def run_as_system(process: Process, model_id: int) -> None:
     """A full run of a model whose assignments are stored."""
     async with process.writer.unit_of_work(SYSTEM) as work:
         await run_model(work, process.services.get(Engine), model_id)
+
+
+async def new_api_key(settings: Settings, url: str, user: str, name: str, life: timedelta) -> str:
+    """A new API key of a user, to be shown once. Raises `ValueError` for an unknown user."""
+    process = make_process(settings, url, dev_secret(settings))
+    try:
+        async with process.database.write() as session:
+            found = await find_user(session, user)
+            if found is None:
+                raise ValueError(f"There is no user {user}.")
+            environment = "dev" if settings.mode is Mode.DEVELOPMENT else "live"
+            return await create_api_key(
+                session, found.id, name, now=datetime.now(UTC), life=life, environment=environment
+            )
+    finally:
+        await process.database.close()
+
+
+async def import_file(settings: Settings, url: str, request: ImportRequest, console: Console) -> bool:
+    """Import a file and print the report; True when every row was good. Raises `Invalid` for an unusable file."""
+    process = make_process(settings, url, dev_secret(settings))
+    try:
+        report = await run_import(process, request, console)
+    finally:
+        await process.database.close()
+    print_report(report, request, console)
+    return not report.errors
 
 
 class _Server(uvicorn.Server):

@@ -112,7 +112,7 @@ class Office:
         try:
             yield items()
         finally:
-            await source.aclose()  # type: ignore[attr-defined]  # an async generator
+            await source.aclose()
 
 
 @pytest.fixture
@@ -295,13 +295,17 @@ async def test_a_thread_says_that_its_anchor_is_gone(office: Office) -> None:
 
 async def test_all_threads_of_a_page_cost_the_same_statements(office: Office) -> None:
     statements: list[str] = []
+
+    def count(statement: str) -> None:
+        statements.append(statement)
+
     query = """query($m: ID!) { territoryModel(id: $m) { threads { totalCount nodes { commentCount
       createdBy { name } anchor { isGone } comments { nodes { body revisions { body } author { name } } } } } } }"""
     counts: list[int] = []
     for body in ("One", "Two", "Three"):
         await office.get(office.planner, CREATE, anchor=office.leaf, body=body)
         if not counts:
-            office.world.database.on_statement(statements.append)
+            office.world.database.on_statement(count)
         statements.clear()
         await office.get(office.planner, query, m=office.model)
         counts.append(len([text for text in statements if text.startswith(("SELECT", "WITH"))]))

@@ -335,6 +335,13 @@ async def test_a_thread_outlives_its_anchor(draft: Draft) -> None:
     assert (row.anchor_label, row.path) == ("Europe", "/World/Europe/")
 
 
+async def test_a_moved_territory_takes_its_threads_along(draft: Draft) -> None:
+    thread_id = await draft.thread(on(draft.leaf_id))
+    async with draft.world.writer.unit_of_work(draft.planner) as work:
+        await territories.move_territory(work, draft.leaf_id, None, 3)
+    assert (await draft.row(thread, thread_id)).path == "/Europe/"
+
+
 async def test_threads_follow_a_moved_subtree(draft: Draft) -> None:
     inside = await draft.thread(on(draft.leaf_id))
     above = await draft.thread(on(draft.root_id))

@@ -6,6 +6,13 @@ from etm_graph.features.crm.queries.facts import (
     facts_signature,
     pipeline_by_account,
 )
+from etm_graph.features.crm.queries.filters import (
+    BY_CLOSE_DATE,
+    BY_NAME,
+    BY_REVENUE,
+    AccountFilter,
+    OpportunityFilter,
+)
 from etm_graph.features.crm.queries.keys import (
     account_ids,
     account_parents,
@@ -15,11 +22,8 @@ from etm_graph.features.crm.queries.keys import (
     user_managers,
 )
 from etm_graph.features.crm.queries.records import (
-    BY_CLOSE_DATE,
-    BY_NAME,
     CUSTOM_FIELDS,
     USERS,
-    AccountFilter,
     account_fields,
     accounts,
     accounts_by_id,
@@ -32,21 +36,26 @@ from etm_graph.features.crm.queries.records import (
     find_user,
     list_accounts,
     list_custom_fields,
+    list_exchange_rates,
     list_users,
     opportunities,
     opportunities_by_id,
     opportunities_of,
     opportunity_counts,
     organisation_of,
+    report_counts,
+    reports_of,
     users_by_id,
 )
 
 __all__ = [
     "BY_CLOSE_DATE",
     "BY_NAME",
+    "BY_REVENUE",
     "CUSTOM_FIELDS",
     "USERS",
     "AccountFilter",
+    "OpportunityFilter",
     "account_facts",
     "account_facts_since",
     "account_fields",
@@ -66,6 +75,7 @@ __all__ = [
     "find_user",
     "list_accounts",
     "list_custom_fields",
+    "list_exchange_rates",
     "list_users",
     "opportunities",
     "opportunities_by_id",
@@ -73,6 +83,8 @@ __all__ = [
     "opportunity_counts",
     "organisation_of",
     "pipeline_by_account",
+    "report_counts",
+    "reports_of",
     "user_keys",
     "user_managers",
     "users_by_id",

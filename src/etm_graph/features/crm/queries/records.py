@@ -1,18 +1,27 @@
 """Reading users, accounts, opportunities and custom fields."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, false, func, select, true, union
+from sqlalchemy import Row, func, select, union
 
 from etm_graph.access.viewer import Viewer
-from etm_graph.core.access import Act, Kind
 from etm_graph.core.criteria import ACCOUNT_FIELDS, DataType, FieldDef
 from etm_graph.core.errors import NotFound
 from etm_graph.db.paging import Order, Page, apply_page
 from etm_graph.db.sessions import ReadSession
+from etm_graph.features.crm.queries.filters import (
+    BY_CLOSE_DATE,
+    BY_NAME,
+    AccountFilter,
+    OpportunityFilter,
+    account_conditions,
+    current_rates,
+    opportunity_conditions,
+    readable,
+    require_money,
+)
 from etm_graph.features.crm.tables import (
     account,
     app_user,
@@ -56,87 +65,94 @@ opportunities = select(opportunity).subquery("opportunities")
 exchange_rates = select(exchange_rate).subquery("exchange_rates")
 """Every dated exchange rate into corporate currency."""
 
-BY_NAME = Order("accounts", (account.c.name, account.c.id))
 USERS = Order("users", (app_user.c.user_name, app_user.c.id))
-BY_CLOSE_DATE = Order("opportunities", (opportunity.c.close_date, opportunity.c.id), descending=True)
 CUSTOM_FIELDS = Order("custom_fields", (custom_field.c.object_type, custom_field.c.developer_name))
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFilter:
-    """Which accounts; all conditions that are given must hold."""
-
-    name_contains: str | None = None
-    country: str | None = None
-    state: str | None = None
-    postal_code_starts_with: str | None = None
-    industry_starts_with: str | None = None
-    owner_id: int | None = None
+_priced = account.outerjoin(current_rates, current_rates.c.currency == account.c.currency)
 
 
-def _readable(viewer: Viewer) -> ColumnElement[bool]:
-    """Records of the CRM belong to no model: they are readable all or none."""
-    return true() if viewer.may(Act.READ, Kind.CRM) else false()
-
-
-def _account_conditions(wanted: AccountFilter) -> list[ColumnElement[bool]]:
-    columns = account.c
-    given: list[tuple[object, Callable[[str], ColumnElement[bool]]]] = [
-        (wanted.name_contains, lambda text: columns.name.icontains(text, autoescape=True)),
-        (wanted.country, lambda text: columns.billing_country == text),
-        (wanted.state, lambda text: columns.billing_state == text),
-        (
-            wanted.postal_code_starts_with,
-            lambda text: columns.billing_postal_code.startswith(text, autoescape=True),
-        ),
-        (wanted.industry_starts_with, lambda text: columns.industry.startswith(text, autoescape=True)),
-    ]
-    conditions = [condition(str(value)) for value, condition in given if value is not None]
-    if wanted.owner_id is not None:
-        conditions.append(columns.owner_id == wanted.owner_id)
-    return conditions
-
-
-async def list_accounts(session: ReadSession, viewer: Viewer, wanted: AccountFilter, page: Page) -> Sequence[Row[Any]]:
-    """A page of accounts by name."""
-    base = select(account).where(_readable(viewer), *_account_conditions(wanted))
-    return await session.rows(apply_page(base, BY_NAME, page))
+async def list_accounts(
+    session: ReadSession, viewer: Viewer, wanted: AccountFilter, page: Page, order: Order = BY_NAME
+) -> Sequence[Row[Any]]:
+    """A page of accounts. Raises `Forbidden` for a filter or an order that would tell amounts to those who may not see them."""
+    require_money(viewer, wanted, order)
+    joined = _priced if wanted.asks_for_money or order is not BY_NAME else account
+    base = select(account).select_from(joined).where(readable(viewer), *account_conditions(wanted))
+    return await session.rows(apply_page(base, order, page))
 
 
 async def count_accounts(session: ReadSession, viewer: Viewer, wanted: AccountFilter) -> int:
-    """How many accounts there are."""
-    statement = select(func.count()).select_from(account).where(_readable(viewer), *_account_conditions(wanted))
+    """How many accounts there are. Raises `Forbidden` as `list_accounts`."""
+    require_money(viewer, wanted)
+    joined = _priced if wanted.asks_for_money else account
+    statement = select(func.count()).select_from(joined).where(readable(viewer), *account_conditions(wanted))
     return int(await session.scalar(statement))
 
 
 async def accounts_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
     """Accounts by id."""
-    rows = await session.rows(select(account).where(account.c.id.in_(ids), _readable(viewer)))
+    rows = await session.rows(select(account).where(account.c.id.in_(ids), readable(viewer)))
     return {row.id: row for row in rows}
 
 
 async def opportunities_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
     """Opportunities by id."""
-    rows = await session.rows(select(opportunity).where(opportunity.c.id.in_(ids), _readable(viewer)))
+    rows = await session.rows(select(opportunity).where(opportunity.c.id.in_(ids), readable(viewer)))
     return {row.id: row for row in rows}
 
 
+EVERY_OPPORTUNITY = OpportunityFilter()
+
+
 async def opportunities_of(
-    session: ReadSession, viewer: Viewer, account_ids: Collection[int], page: Page
+    session: ReadSession,
+    viewer: Viewer,
+    account_ids: Collection[int],
+    page: Page,
+    wanted: OpportunityFilter = EVERY_OPPORTUNITY,
 ) -> Mapping[int, Sequence[Row[Any]]]:
     """A page of each account's opportunities, latest close date first, by account."""
-    base = select(opportunity).where(opportunity.c.account_id.in_(account_ids), _readable(viewer))
+    base = select(opportunity).where(
+        opportunity.c.account_id.in_(account_ids), readable(viewer), *opportunity_conditions(wanted)
+    )
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in await session.rows(apply_page(base, BY_CLOSE_DATE, page, opportunity.c.account_id)):
         grouped[row.account_id].append(row)
     return grouped
 
 
-async def opportunity_counts(session: ReadSession, viewer: Viewer, account_ids: Collection[int]) -> Mapping[int, int]:
+async def opportunity_counts(
+    session: ReadSession, viewer: Viewer, account_ids: Collection[int], wanted: OpportunityFilter = EVERY_OPPORTUNITY
+) -> Mapping[int, int]:
     """How many opportunities each account has."""
     key = opportunity.c.account_id
-    counted = select(key, func.count().label("n")).where(key.in_(account_ids), _readable(viewer)).group_by(key)
+    where = (key.in_(account_ids), readable(viewer), *opportunity_conditions(wanted))
+    counted = select(key, func.count().label("n")).where(*where).group_by(key)
     return {row.account_id: row.n for row in await session.rows(counted)}
+
+
+async def reports_of(
+    session: ReadSession, manager_ids: Collection[int], page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of the users who report directly to each manager, by user name, by manager."""
+    base = select(app_user).where(app_user.c.manager_id.in_(manager_ids))
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await session.rows(apply_page(base, USERS, page, app_user.c.manager_id)):
+        grouped[row.manager_id].append(row)
+    return grouped
+
+
+async def report_counts(session: ReadSession, manager_ids: Collection[int]) -> Mapping[int, int]:
+    """How many users report directly to each manager."""
+    key = app_user.c.manager_id
+    counted = select(key, func.count().label("n")).where(key.in_(manager_ids)).group_by(key)
+    return {row.manager_id: row.n for row in await session.rows(counted)}
+
+
+async def list_exchange_rates(session: ReadSession) -> Sequence[Row[Any]]:
+    """All dated exchange rates, by currency and date."""
+    return await session.rows(select(exchange_rate).order_by(exchange_rate.c.currency, exchange_rate.c.effective_from))
 
 
 async def list_users(session: ReadSession, page: Page) -> Sequence[Row[Any]]:

@@ -9,12 +9,17 @@ from etm_graph.features.crm.service.bulk import (
     load_opportunities,
     load_users,
 )
+from etm_graph.features.crm.service.checking import custom_value
 from etm_graph.features.crm.service.fields import create_custom_field, delete_custom_field, update_custom_field
-from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged, UsersChanged
+from etm_graph.features.crm.service.happenings import (
+    AccountsChanged,
+    CustomFieldDeleting,
+    OpportunitiesChanged,
+    UsersChanged,
+)
 from etm_graph.features.crm.service.records import (
     create_account,
     create_opportunity,
-    custom_value,
     delete_record,
     update_account,
     update_opportunity,
@@ -24,6 +29,7 @@ from etm_graph.features.crm.service.users import create_user, delete_user, updat
 __all__ = [
     "ABOVE",
     "AccountsChanged",
+    "CustomFieldDeleting",
     "Loaded",
     "OpportunitiesChanged",
     "UsersChanged",

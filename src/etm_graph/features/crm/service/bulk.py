@@ -17,7 +17,7 @@ from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM, ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.rollup import ForecastCategory
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.crm.service.editing import begin
+from etm_graph.features.crm.service.editing import BATCH_ID, begin
 from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged, UsersChanged
 from etm_graph.features.crm.tables import account, app_user, opportunity, organisation
 
@@ -139,17 +139,25 @@ async def _load(work: UnitOfWork, target: _Target, records: Sequence[Record]) ->
         linked, waiting = await _link(work, target, incoming, seq)
         updated = tuple(sorted({*updated, *linked} - set(created)))
     await work.session.execute(DropTable(incoming))
-    columns = [target.above if name == ABOVE else name for name in names if name != target.key]
-    _record(work, target, created, updated, columns)
+    _record(work, target, created, updated, _touched(target, names, records))
     return Loaded(created, updated, len(records) - len(created) - len(updated), waiting)
 
 
+def _touched(target: _Target, names: Sequence[str], records: Sequence[Record]) -> list[str]:
+    """The fields that a batch may have changed, each custom field by its name."""
+    fields = {target.above or name if name == ABOVE else name for name in names} - {target.key, "custom"}
+    for record in records:
+        custom = record.get("custom")
+        fields |= {f"custom.{name}" for name in custom} if isinstance(custom, Mapping) else set()
+    return sorted(fields)
+
+
 def _record(
-    work: UnitOfWork, target: _Target, created: Sequence[int], updated: Sequence[int], columns: Sequence[str | None]
+    work: UnitOfWork, target: _Target, created: Sequence[int], updated: Sequence[int], columns: Sequence[str]
 ) -> None:
     if created or updated:
         after = {"created": list(created), "updated": list(updated), "columns": list(columns)}
-        work.record(CRM_STREAM, ChangeDraft(target.entity, ChangeKind.IMPORTED, 0, "import", after=after))
+        work.record(CRM_STREAM, ChangeDraft(target.entity, ChangeKind.IMPORTED, BATCH_ID, "import", after=after))
 
 
 async def _copy_in(work: UnitOfWork, target: _Target, names: Sequence[str], records: Sequence[Record]) -> Table:
@@ -233,5 +241,5 @@ async def _link_later(work: UnitOfWork, target: _Target, waiting: Sequence[tuple
     )
     changed, _ = await _link(work, target, incoming, seq)
     await work.session.execute(DropTable(incoming))
-    _record(work, target, (), changed, [target.above])
+    _record(work, target, (), changed, _touched(target, [ABOVE], ()))
     return changed

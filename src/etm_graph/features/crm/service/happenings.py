@@ -22,3 +22,11 @@ class UsersChanged:
     """These users were created, changed or deleted."""
 
     user_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldDeleting:
+    """A custom field is about to be deleted; whoever uses it raises `InUse`. Rules name it custom.<developer_name>."""
+
+    object_type: str
+    developer_name: str

@@ -1,93 +1,87 @@
 """Accounts and opportunities."""
 
 from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, func, insert, select, update
 
 from etm_graph.core.access import Act
 from etm_graph.core.changes import CRM_STREAM, ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.criteria import DataType
-from etm_graph.core.errors import InUse, Invalid, NotFound
-from etm_graph.core.names import check_name
+from etm_graph.core.errors import Cycle, InUse, Invalid, NotFound
 from etm_graph.core.rollup import ForecastCategory
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.crm.queries import list_custom_fields, users_by_id
-from etm_graph.features.crm.service.editing import begin, edit, read_row
+from etm_graph.features.crm.queries import currencies, list_custom_fields
+from etm_graph.features.crm.service.checking import (
+    check_currency,
+    check_external_id,
+    check_owner,
+    check_plain,
+    custom_value,
+)
+from etm_graph.features.crm.service.editing import begin, delete_unused, edit, read_row, require_unchanged
 from etm_graph.features.crm.service.happenings import AccountsChanged, OpportunitiesChanged
 from etm_graph.features.crm.tables import account, opportunity
 
-MONEY_MAX = Decimal(10) ** 18
-CURRENCY_LETTERS = 3
+CUSTOM = "custom."
+"""What the fields of a change begin with that are custom fields."""
 
-
-def _check_money(values: Mapping[str, object], name: str) -> None:
-    amount = values.get(name)
-    if isinstance(amount, Decimal) and (not amount.is_finite() or abs(amount) >= MONEY_MAX):
-        raise Invalid("An amount is below 10^18.", field=[name])
-
-
-def _check_currency(values: Mapping[str, object]) -> None:
-    code = values.get("currency")
-    if code is not None and not (isinstance(code, str) and len(code) == CURRENCY_LETTERS and code.isupper()):
-        raise Invalid(f"{code!r} is no currency: three capital letters, ISO 4217.", field=["currency"])
-
-
-async def _check_owner(work: UnitOfWork, values: Mapping[str, object]) -> None:
-    owner = values.get("owner_id")
-    if owner is not None and owner not in await users_by_id(work.session, [int(str(owner))]):
-        raise NotFound("There is no such owner.", field=["ownerId"])
-
-
-def custom_value(data_type: DataType, choices: list[str], values: list[str]) -> Any:  # noqa: ANN401 - JSON
-    """A custom value as it is stored. Raises `ValueError` with what is wrong."""
-    if data_type is DataType.MULTI_PICKLIST:
-        wrong = [value for value in values if value not in choices]
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is not one of {', '.join(choices)}")
-        return values
-    if len(values) != 1:
-        raise ValueError("exactly one value is needed")
-    (value,) = values
-    if data_type is DataType.PICKLIST and value not in choices:
-        raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
-    if data_type is DataType.BOOLEAN:
-        if value.lower() not in {"true", "false"}:
-            raise ValueError(f"{value!r} is neither true nor false")
-        return value.lower() == "true"
-    if data_type in {DataType.NUMBER, DataType.CURRENCY}:
-        return float(value)
-    return date.fromisoformat(value).isoformat() if data_type is DataType.DATE else value
+_ACCOUNT_REQUIRED = frozenset({"name", "currency", "excluded_from_realignment"})
+_OPPORTUNITY_REQUIRED = frozenset(
+    {
+        "name",
+        "stage",
+        "amount",
+        "currency",
+        "close_date",
+        "probability",
+        "forecast_category",
+        "excluded_from_territory_assignment",
+    }
+)
 
 
 async def _custom(work: UnitOfWork, given: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The given custom values as they are stored, None for those that are cleared."""
     fields = {row.developer_name: row for row in await list_custom_fields(work.session) if row.object_type == "ACCOUNT"}
     checked: dict[str, Any] = {}
     for name, values in given.items():
         if name not in fields:
             raise Invalid(f"There is no custom field {name!r}.", field=["customValues"])
-        if not values:
-            continue  # an empty list clears the field
         try:
-            checked[name] = custom_value(DataType(fields[name].data_type), fields[name].picklist_values, values)
+            field = fields[name]
+            checked[name] = custom_value(DataType(field.data_type), field.picklist_values, values) if values else None
         except ValueError as error:
             raise Invalid(f"{fields[name].label}: {error}.", field=["customValues", name]) from error
     return checked
 
 
-async def _checked_account(work: UnitOfWork, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    values = dict(wanted)
-    if "name" in values:
-        values["name"] = check_name(str(values["name"]))
-    _check_money(values, "annual_revenue")
-    _check_currency(values)
-    await _check_owner(work, values)
+async def _check_parent(work: UnitOfWork, account_id: int | None, parent_id: object) -> None:
+    """Pass when the parent exists and is not below the account."""
+    above = parent_id
+    seen: set[object] = set()
+    while above is not None and above not in seen:
+        if above == account_id:
+            raise Cycle("The parent is below this account already.", field=["parentId"])
+        seen.add(above)
+        row = await work.session.row(select(account.c.parent_id).where(account.c.id == above))
+        if row is None:
+            raise NotFound("There is no such parent account.", field=["parentId"])
+        above = row.parent_id
+
+
+async def _checked_account(work: UnitOfWork, account_id: int | None, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    values = check_plain(wanted, _ACCOUNT_REQUIRED)
+    await check_currency(work, values)
+    await check_owner(work, values)
+    await _check_parent(work, account_id, values.get("parent_id"))
     return values
 
 
 async def _create(work: UnitOfWork, table: Table, entity: EntityType, values: Mapping[str, Any]) -> int:
+    await check_external_id(work, table, values)
+    if "currency" not in values:
+        values = {**values, "currency": (await currencies(work.session))[0]}
     row_id = int(await work.session.scalar(insert(table).values(**values, version=0).returning(table.c.id)))
     draft = ChangeDraft(entity, ChangeKind.CREATED, row_id, str(values["name"]), after=values)
     seq = work.record(CRM_STREAM, draft)
@@ -98,10 +92,14 @@ async def _create(work: UnitOfWork, table: Table, entity: EntityType, values: Ma
 async def create_account(
     work: UnitOfWork, wanted: Mapping[str, Any], custom: Mapping[str, list[str]] | None = None
 ) -> int:
-    """Create an account; territories follow in the same transaction. Returns its id. Raises `Invalid`, `Forbidden`."""
+    """Create an account; territories follow in the same transaction. Returns its id.
+
+    Its currency is the organisation's unless it is given. Raises `Invalid`, `NotFound`, `Taken`, `Forbidden`.
+    """
     await begin(work, Act.CREATE)
-    values = {**await _checked_account(work, wanted), "custom": await _custom(work, custom or {})}
-    account_id = await _create(work, account, EntityType.ACCOUNT, {"excluded_from_realignment": False, **values})
+    held = {name: value for name, value in (await _custom(work, custom or {})).items() if value is not None}
+    values = {"excluded_from_realignment": False, **await _checked_account(work, None, wanted), "custom": held}
+    account_id = await _create(work, account, EntityType.ACCOUNT, values)
     await work.announce(AccountsChanged((account_id,)))
     return account_id
 
@@ -113,37 +111,56 @@ async def update_account(
     wanted: Mapping[str, Any],
     custom: Mapping[str, list[str]] | None = None,
 ) -> int:
-    """Change an account; territories follow in the same transaction. Returns its id. Raises `Conflict`, `Invalid` …
+    """Change an account; territories follow in the same transaction. Returns its id.
 
-    custom: values of custom fields by developer name; an empty list clears one, fields left out stay.
+    custom: values of custom fields by developer name; an empty list clears one, fields left out stay. Each is merged
+    on its own. Raises `Conflict`, `Invalid`, `Cycle`, `NotFound`, `Forbidden`.
     """
     await begin(work, Act.UPDATE)
     row = await read_row(work, account, "account", account_id)
-    values = await _checked_account(work, wanted)
-    if custom is not None:
-        kept = {name: value for name, value in row.custom.items() if name not in custom}
-        values["custom"] = {**kept, **await _custom(work, custom)}
-    if await edit(work, account, EntityType.ACCOUNT, row, row.name, values, expected_version):
+    given = await _custom(work, custom or {})
+    values = await _checked_account(work, account_id, wanted)
+    values |= {CUSTOM + name: value for name, value in given.items()}
+    current = {**row._mapping, **{CUSTOM + name: row.custom.get(name) for name in given}}
+
+    def to_columns(after: Mapping[str, object]) -> Mapping[str, object]:
+        columns = {name: value for name, value in after.items() if not name.startswith(CUSTOM)}
+        changed = {name.removeprefix(CUSTOM): value for name, value in after.items() if name.startswith(CUSTOM)}
+        if not changed:
+            return columns
+        merged = {**row.custom, **changed}
+        return {**columns, "custom": {name: value for name, value in merged.items() if value is not None}}
+
+    changed = await edit(
+        work,
+        account,
+        EntityType.ACCOUNT,
+        row,
+        row.name,
+        values,
+        expected_version,
+        current=current,
+        to_columns=to_columns,
+    )
+    if changed:
         await work.announce(AccountsChanged((account_id,)))
     return account_id
 
 
 async def _checked_opportunity(work: UnitOfWork, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    values = dict(wanted)
-    if "name" in values:
-        values["name"] = check_name(str(values["name"]))
-    if "probability" in values and not 0 <= int(values["probability"]) <= 100:  # noqa: PLR2004 - percent
-        raise Invalid("A probability is 0 to 100 percent.", field=["probability"])
+    values = check_plain(wanted, _OPPORTUNITY_REQUIRED)
     if "forecast_category" in values:
         values["forecast_category"] = ForecastCategory(values["forecast_category"]).value
-    _check_money(values, "amount")
-    _check_currency(values)
-    await _check_owner(work, values)
+    await check_currency(work, values)
+    await check_owner(work, values)
     return values
 
 
 async def create_opportunity(work: UnitOfWork, account_id: int, wanted: Mapping[str, Any]) -> int:
-    """Create an opportunity of an account; its territory follows. Returns its id. Raises `Invalid`, `NotFound`."""
+    """Create an opportunity of an account; its territory follows. Returns its id.
+
+    Its currency is the organisation's unless it is given. Raises `Invalid`, `NotFound`, `Taken`, `Forbidden`.
+    """
     await begin(work, Act.CREATE)
     if await work.session.scalar(select(account.c.id).where(account.c.id == account_id)) is None:
         raise NotFound("There is no such account.", field=["accountId"])
@@ -160,7 +177,10 @@ async def create_opportunity(work: UnitOfWork, account_id: int, wanted: Mapping[
 async def update_opportunity(
     work: UnitOfWork, opportunity_id: int, expected_version: int, wanted: Mapping[str, Any]
 ) -> int:
-    """Change an opportunity; its territory follows. Returns its id. Raises `Conflict`, `Invalid`, `NotFound`."""
+    """Change an opportunity; its territory follows. Returns its id.
+
+    Raises `Conflict`, `Invalid`, `NotFound`, `Forbidden`.
+    """
     await begin(work, Act.UPDATE)
     row = await read_row(work, opportunity, "opportunity", opportunity_id)
     values = await _checked_opportunity(work, wanted)
@@ -169,18 +189,27 @@ async def update_opportunity(
     return opportunity_id
 
 
-async def delete_record(work: UnitOfWork, entity: EntityType, row_id: int) -> int:
-    """Delete an account with its opportunities' alignment, or an opportunity; returns its id.
+async def delete_record(work: UnitOfWork, entity: EntityType, row_id: int, expected_version: int | None = None) -> int:
+    """Delete an account with its assignments, or an opportunity with its alignment; returns its id.
 
-    An account with opportunities is refused: delete those first. Raises `Invalid`, `NotFound`, `Forbidden`.
+    An account with opportunities or accounts below it is refused: delete those first. Raises `InUse`, `Conflict` when it
+    changed since `expected_version`, `NotFound`, `Forbidden`.
     """
     await begin(work, Act.DELETE)
     table = {EntityType.ACCOUNT: account, EntityType.OPPORTUNITY: opportunity}[entity]
     row = await read_row(work, table, entity.value.lower(), row_id)
+    require_unchanged(row, expected_version)
     if entity is EntityType.ACCOUNT:
-        left = await work.session.scalar(select(opportunity.c.id).where(opportunity.c.account_id == row_id).limit(1))
-        if left is not None:
-            raise InUse(f"{row.name} has opportunities; delete those first.", field=["id"])
-    work.record(CRM_STREAM, ChangeDraft(entity, ChangeKind.DELETED, row_id, row.name))
-    await work.session.execute(delete(table).where(table.c.id == row_id))
+        await _require_unused(work, row_id, row.name)
+    await delete_unused(work, table, row_id, f"{row.name} cannot be deleted.")
+    work.record(CRM_STREAM, ChangeDraft(entity, ChangeKind.DELETED, row_id, row.name, before={"name": row.name}))
     return row_id
+
+
+async def _require_unused(work: UnitOfWork, account_id: int, name: str) -> None:
+    sales = select(func.count()).select_from(opportunity).where(opportunity.c.account_id == account_id)
+    below = select(func.count()).select_from(account).where(account.c.parent_id == account_id)
+    for what, statement in (("opportunities", sales), ("accounts below it", below)):
+        count = int(await work.session.scalar(statement))
+        if count:
+            raise InUse(f"{name} has {count} {what}; delete those first.", field=["id"])

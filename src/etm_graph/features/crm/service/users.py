@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM, ChangeDraft, ChangeKind, EntityType
-from etm_graph.core.errors import Cycle, Invalid, NotFound, Taken
-from etm_graph.core.names import check_name
+from etm_graph.core.errors import Cycle, InUse, Invalid, NotFound, Taken
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.crm.service.editing import begin, delete_unused, edit, read_row
+from etm_graph.features.crm.service.checking import check_plain, check_time_zone
+from etm_graph.features.crm.service.editing import begin, delete_unused, edit, read_row, require_unchanged
 from etm_graph.features.crm.service.happenings import UsersChanged
-from etm_graph.features.crm.tables import app_user
+from etm_graph.features.crm.tables import account, app_user, opportunity
 
 USER_NAME_CHARACTERS_MAX = 80
+_REQUIRED = frozenset({"name", "email", "time_zone", "locale", "active", "suspended"})
 
 
 async def _check_manager(work: UnitOfWork, user_id: int | None, manager_id: object) -> None:
@@ -31,18 +32,18 @@ async def _check_manager(work: UnitOfWork, user_id: int | None, manager_id: obje
 
 
 def _checked(wanted: Mapping[str, object]) -> dict[str, object]:
-    values = dict(wanted)
-    if "name" in values:
-        values["name"] = check_name(str(values["name"]))
+    values = check_plain(wanted, _REQUIRED)
     if "email" in values and "@" not in str(values["email"]):
         raise Invalid(f"{values['email']!r} is no e-mail address.", field=["email"])
+    check_time_zone(values)
     return values
 
 
 async def create_user(work: UnitOfWork, user_name: str, wanted: Mapping[str, object]) -> int:
     """Create a user, who has no role yet; returns the id. Raises `Taken`, `Invalid`, `NotFound`, `Forbidden`."""
     await begin(work, Act.CREATE, Kind.ORGANISATION)
-    if not 0 < len(user_name.strip()) <= USER_NAME_CHARACTERS_MAX:
+    user_name = user_name.strip()
+    if not 0 < len(user_name) <= USER_NAME_CHARACTERS_MAX or "\x00" in user_name:
         raise Invalid(f"A user name has 1 to {USER_NAME_CHARACTERS_MAX} characters.", field=["userName"])
     if await work.session.scalar(select(app_user.c.id).where(app_user.c.user_name == user_name)) is not None:
         raise Taken(f"There is a user {user_name} already.", field=["userName"])
@@ -50,7 +51,7 @@ async def create_user(work: UnitOfWork, user_name: str, wanted: Mapping[str, obj
     if values.get("manager_id") is not None:
         await _check_manager(work, None, values["manager_id"])
     defaults = {"time_zone": "UTC", "locale": "en-GB", "active": True, "suspended": False}
-    row = {**defaults, **values, "user_name": user_name.strip()}
+    row = {**defaults, **values, "user_name": user_name}
     user_id = int(await work.session.scalar(insert(app_user).values(**row, version=0).returning(app_user.c.id)))
     draft = ChangeDraft(EntityType.USER, ChangeKind.CREATED, user_id, user_name, after=row)
     seq = work.record(CRM_STREAM, draft)
@@ -71,11 +72,33 @@ async def update_user(work: UnitOfWork, user_id: int, expected_version: int, wan
     return user_id
 
 
-async def delete_user(work: UnitOfWork, user_id: int) -> int:
-    """Delete a user whom nothing refers to; returns the id. Raises `InUse`, `NotFound`, `Forbidden`."""
+async def delete_user(work: UnitOfWork, user_id: int, expected_version: int | None = None) -> int:
+    """Delete a user whom nothing refers to; returns the id.
+
+    Raises `InUse` with what refers to the user, `Conflict` when the user changed since `expected_version`, `NotFound`.
+    """
     await begin(work, Act.DELETE, Kind.ORGANISATION)
     row = await read_row(work, app_user, "user", user_id)
-    await delete_unused(work, app_user, user_id, f"{row.name} cannot be deleted; set active to false instead.")
-    work.record(CRM_STREAM, ChangeDraft(EntityType.USER, ChangeKind.DELETED, user_id, row.user_name))
+    require_unchanged(row, expected_version)
+    refusal = f"{row.name} cannot be deleted; set active to false instead."
+    await _require_unused(work, user_id, refusal)
+    await delete_unused(work, app_user, user_id, refusal)
+    work.record(
+        CRM_STREAM, ChangeDraft(EntityType.USER, ChangeKind.DELETED, user_id, row.user_name, before={"name": row.name})
+    )
     await work.announce(UsersChanged((user_id,)))
     return user_id
+
+
+async def _require_unused(work: UnitOfWork, user_id: int, refusal: str) -> None:
+    uses = []
+    for what, column in (
+        ("owner of {} accounts", account.c.owner_id),
+        ("owner of {} opportunities", opportunity.c.owner_id),
+        ("manager of {} users", app_user.c.manager_id),
+    ):
+        count = int(await work.session.scalar(select(func.count()).where(column == user_id)))
+        if count:
+            uses.append(what.format(count))
+    if uses:
+        raise InUse(f"{refusal} It is {', '.join(uses)}.", field=["id"])

@@ -27,14 +27,13 @@ class FieldSpec:
     """A field that a file may fill.
 
     names: the columns that fill it unless a mapping says otherwise, best first, in letters and digits only.
-    required: neither the column nor a value in it may be missing. money: with which field the currency goes.
+    required: neither the column nor a value in it may be missing.
     """
 
     name: str
     names: tuple[str, ...]
     parse: Parser = values.parse_text
     required: bool = False
-    blank: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class FileMapping:
     separator: str | None = None
 
 
-def _spec(name: str, names: str, parse: Parser = values.parse_text, *, required: bool = False, blank: object = None) -> FieldSpec:
-    return FieldSpec(name, tuple(names.split()), parse, required, blank)
+def _spec(name: str, names: str, parse: Parser = values.parse_text, *, required: bool = False) -> FieldSpec:
+    return FieldSpec(name, tuple(names.split()), parse, required)
 
 
 _OWNER = _spec(
@@ -78,7 +77,7 @@ ACCOUNT: Sequence[FieldSpec] = (
     _spec("type", "type accounttype"),
     _spec("latitude", "billinglatitude latitude", values.parse_degrees(90)),
     _spec("longitude", "billinglongitude longitude", values.parse_degrees(180)),
-    _spec("excluded_from_realignment", "isexcludedfromrealign excludedfromrealignment", values.parse_boolean, blank=False),
+    _spec("excluded_from_realignment", "isexcludedfromrealign excludedfromrealignment", values.parse_boolean),
 )
 
 OPPORTUNITY: Sequence[FieldSpec] = (
@@ -99,18 +98,19 @@ OPPORTUNITY: Sequence[FieldSpec] = (
         "excluded_from_territory_assignment",
         "isexcludedfromterritory2filter excludedfromterritoryassignment excludefromterritoryassignment",
         values.parse_boolean,
-        blank=False,
     ),
 )
 
 USER: Sequence[FieldSpec] = (
     _spec("user_name", "username", required=True),
-    _spec("name", "name fullname", required=True),
+    _spec("name", "name fullname"),
+    _spec("first_name", "firstname"),
+    _spec("last_name", "lastname"),
     _spec("email", "email", required=True),
     _spec("manager", "managerusername manager"),
-    _spec("time_zone", "timezonesidkey timezone", blank="UTC"),
-    _spec("locale", "localesidkey locale languagelocalekey", blank="en-GB"),
-    _spec("active", "isactive active", values.parse_boolean, blank=True),
+    _spec("time_zone", "timezonesidkey timezone"),
+    _spec("locale", "localesidkey locale languagelocalekey"),
+    _spec("active", "isactive active", values.parse_boolean),
 )
 
 
@@ -127,7 +127,9 @@ def letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-def bind(columns: Sequence[str], specs: Sequence[FieldSpec], custom: Mapping[str, FieldSpec], wanted: FileMapping) -> list[Bound]:
+def bind(
+    columns: Sequence[str], specs: Sequence[FieldSpec], custom: Mapping[str, FieldSpec], wanted: FileMapping
+) -> list[Bound]:
     """The columns that fill fields, in the order of the file.
 
     custom: specs of custom fields by column name in letters. Raises `Invalid` for a mapping of columns or fields that are

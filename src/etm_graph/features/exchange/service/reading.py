@@ -150,3 +150,11 @@ def _without_footer(rows: Iterator[tuple[list[str], RawRow | RowError]]) -> Iter
             yield row
     if not any(cells[0].startswith(FOOTER) for cells, _ in held):
         yield from (kept for _, kept in held)
+
+
+def write_errors(path: Path, errors: Sequence[RowError]) -> None:
+    """Write every error as a row of CSV: line, column, reason."""
+    with path.open("w", encoding="utf-8", newline="") as target:
+        rows = csv.writer(target)
+        rows.writerow(["line", "column", "reason"])
+        rows.writerows((error.line, error.column, error.reason) for error in errors)

@@ -168,7 +168,7 @@ def parse_date(text: str, habits: Habits) -> date:
     try:
         if found := _DOTTED.fullmatch(text):
             return date(int(found[3]), int(found[2]), int(found[1]))
-        if found := _SLASHED.fullmatch(text.split(" ")[0]):
+        if found := _SLASHED.fullmatch(text.split(" ", maxsplit=1)[0]):
             return _slashed(text, int(found[1]), int(found[2]), int(found[3]), habits.dates)
         return datetime.fromisoformat(text).date()
     except ValueError as error:
@@ -202,7 +202,7 @@ def parse_text(text: str, habits: Habits) -> str:  # noqa: ARG001 - every parser
 
 def parse_currency(text: str, habits: Habits) -> str:  # noqa: ARG001 - every parser takes the habits
     """An ISO 4217 code; Salesforce appends a name: "EUR - Euro"."""
-    code = text.split(" - ")[0].strip().upper()
+    code = text.split(" - ", maxsplit=1)[0].strip().upper()
     if not re.fullmatch(r"[A-Z]{3}", code):
         raise ValueError(f"{text!r} is no currency: three letters, ISO 4217")
     return code
