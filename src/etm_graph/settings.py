@@ -65,8 +65,6 @@ class Settings(BaseSettings):
     """Largest HTTP request body, in bytes."""
     message_bytes_max: int = 256 * 1024
     """Largest WebSocket message from a client, in bytes."""
-    operations_max: int = 500
-    """Most operations in one change set."""
     socket_subscriptions_max: int = 20
     """Most concurrent operations on one WebSocket."""
     socket_init_timeout_s: float = 5.0

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etm_graph.serving import load_demo_company
-from etm_graph.settings import Settings
 from rich.console import Console
+from tests.e2e.servers import SECRET, Client, serving
 
 from etm_graph.demo.records import Sizes
-from tests.e2e.servers import SECRET, Client, serving
+from etm_graph.serving import load_demo_company
+from etm_graph.settings import Settings
 
 TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
 STEP = re.compile(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from tests.factories.world import World, make_account, make_user, make_world
 
 from etm_graph.core.access import Role
 from etm_graph.core.changes import CRM_STREAM, ChangeKind
@@ -17,7 +18,6 @@ from etm_graph.features.crm.service import AccountsChanged
 from etm_graph.features.crm.tables import account, app_user, opportunity
 from etm_graph.features.exchange import service
 from etm_graph.features.exchange.service import FileMapping, RowError, importing
-from tests.factories.world import World, make_account, make_user, make_world
 
 NOTHING = FileMapping()
 
@@ -52,7 +52,7 @@ async def test_accounts_are_created_then_updated_then_left_alone(database: Datab
     assert first == service.ImportReport(2, 2, 0, 0, (), ("Notes",), loaded=True)
     assert second == service.ImportReport(2, 0, 1, 1, (), ("Notes",), loaded=True)
     assert third == service.ImportReport(2, 0, 0, 2, (), ("Notes",), loaded=True)
-    columns_ = "external_id name billing_postal_code annual_revenue currency owner_id version".split()
+    columns_ = ["external_id", "name", "billing_postal_code", "annual_revenue", "currency", "owner_id", "version"]
     assert await stored(database, account, *columns_) == [
         ("A-1", "Acme", "02140", Decimal("1234.50"), "USD", admin.user_id, 2),
         ("A-2", "Beta", None, None, "USD", None, 1),
@@ -221,7 +221,16 @@ async def test_opportunities_find_their_accounts_by_id_or_by_name(database: Data
         RowError(6, "Probability (%)", "'101' is above 100 percent"),
         RowError(7, "Account ID", "an account is needed"),
     )
-    columns = "external_id account_id stage amount currency close_date probability forecast_category".split()
+    columns = [
+        "external_id",
+        "account_id",
+        "stage",
+        "amount",
+        "currency",
+        "close_date",
+        "probability",
+        "forecast_category",
+    ]
     day = date(2026, 9, 30)
     assert await stored(database, opportunity, *columns) == [
         ("O-1", acme, "Closed Won", Decimal(1000), "USD", day, 100, "CLOSED"),

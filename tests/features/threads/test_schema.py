@@ -205,6 +205,14 @@ async def test_a_reader_elsewhere_sees_no_thread_and_may_write_none(office: Offi
     assert payload == {"comment": None, "change": None, "userErrors": [{"code": "NOT_FOUND", "field": ["id"]}]}
 
 
+async def test_a_further_right_in_a_subtree_hides_no_thread_of_the_model(office: Office) -> None:
+    grants = (Grant(Role.PLANNER), Grant(Role.MANAGER, office.model_key, "/World/Europe/"))
+    both = await make_user(office.world.database, "both", grants=grants)
+    for anchor in (office.leaf, {"modelId": office.model}):
+        await office.get(office.planner, CREATE, anchor=anchor, body="For all")
+    assert (await office.get(both, LIST, m=office.model))["threads"]["totalCount"] == 2
+
+
 async def test_a_comment_is_edited_refused_and_deleted(office: Office) -> None:
     made = (await office.get(office.planner, CREATE, anchor=office.leaf, body="Base"))["thread"]
     (said,) = made["comments"]["nodes"]

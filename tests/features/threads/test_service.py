@@ -147,6 +147,19 @@ async def test_what_is_not_there_cannot_be_commented_on(draft: Draft, anchor: An
     assert await draft.head() == head
 
 
+async def test_an_anchor_that_moved_while_the_writer_waited_is_where_it_is_now(draft: Draft) -> None:
+    paths = iter(["/World/Asia/", "/World/Europe/"])
+
+    async def moving(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
+        path = next(paths)
+        return {number: AnchorPlace(draft.model_id, path, "Moving", Kind.TERRITORY) for number in ids}
+
+    anchors = AnchorRegistry({AnchorKind.TERRITORY: moving})
+    async with draft.world.writer.unit_of_work(draft.far) as work:
+        with pytest.raises(NotFound):
+            await service.create_thread(work, anchors, on(draft.leaf_id), None, "Mine?")
+
+
 async def test_an_anchor_outside_ones_subtree_is_as_if_it_were_not_there(draft: Draft) -> None:
     async with draft.world.writer.unit_of_work(draft.far) as work:
         with pytest.raises(NotFound) as refused:
@@ -255,6 +268,18 @@ async def test_an_edit_of_what_was_edited_meanwhile_is_a_conflict_with_all_three
         await draft.edit(draft.other, comment_id, "Yours", version)
     assert refused.value.details["conflicts"] == [FieldConflict("body", "Base", "Theirs", "Yours")]
     assert (await draft.row(comment, comment_id)).body == "Theirs"
+
+
+async def test_the_base_of_a_conflict_is_what_was_read_however_often_it_was_edited_since(draft: Draft) -> None:
+    comment_id = await draft.answer(draft.other, await draft.thread(on(draft.leaf_id)), "One")
+    versions = [(await draft.row(comment, comment_id)).version]
+    for body in ("Two", "Three", "Four"):
+        await draft.edit(draft.other, comment_id, body, versions[-1])
+        versions.append((await draft.row(comment, comment_id)).version)
+    for version, base in zip(versions, ("One", "Two", "Three"), strict=False):
+        with pytest.raises(Conflict) as refused:
+            await draft.edit(draft.other, comment_id, "Yours", version)
+        assert refused.value.details["conflicts"] == [FieldConflict("body", base, "Four", "Yours")]
 
 
 async def test_an_edit_to_what_it_says_already_changes_nothing(draft: Draft) -> None:

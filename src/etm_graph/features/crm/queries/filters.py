@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Numeric, cast, false, func, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Act, Kind
@@ -16,7 +17,7 @@ _NO_REVENUE = Decimal(-(10**18))
 
 current_rates = (
     select(exchange_rate.c.currency, exchange_rate.c.rate)
-    .distinct(exchange_rate.c.currency)
+    .ext(distinct_on(exchange_rate.c.currency))
     .where(exchange_rate.c.effective_from <= func.current_date())
     .order_by(exchange_rate.c.currency, exchange_rate.c.effective_from.desc())
     .subquery("current_rates")

@@ -75,7 +75,7 @@ _priced = account.outerjoin(current_rates, current_rates.c.currency == account.c
 async def list_accounts(
     session: ReadSession, viewer: Viewer, wanted: AccountFilter, page: Page, order: Order = BY_NAME
 ) -> Sequence[Row[Any]]:
-    """A page of accounts. Raises `Forbidden` for a filter or an order that would tell amounts to those who may not see them."""
+    """A page of accounts. Raises `Forbidden` when filter or order would tell amounts that the viewer may not see."""
     require_money(viewer, wanted, order)
     joined = _priced if wanted.asks_for_money or order is not BY_NAME else account
     base = select(account).select_from(joined).where(readable(viewer), *account_conditions(wanted))

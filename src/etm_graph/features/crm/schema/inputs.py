@@ -2,16 +2,32 @@
 
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 import strawberry
 
 from etm_graph.core.criteria import DataType
 from etm_graph.core.rollup import ForecastCategory
+from etm_graph.graphql.enums import describe
 from etm_graph.graphql.scalars import BigInt
 
 UNSET = strawberry.UNSET
 KEY = "At most 200 characters; the same key with the same input gives the first answer again."
 VERSION = "The version that you read; others' edits of the same fields since are a CONFLICT."
+
+
+class AccountOrder(StrEnum):
+    """Orders of a list of accounts."""
+
+    NAME = "NAME"
+    REVENUE = "REVENUE"
+
+
+describe(
+    AccountOrder,
+    "Orders of a list of accounts.",
+    {"NAME": "By name.", "REVENUE": "The largest annual revenue in corporate currency first."},
+)
 
 
 @strawberry.input(description="A new user, who has no role yet.")
@@ -81,9 +97,12 @@ class AccountCreateInput:
     """Input of accountCreate."""
 
     name: str = strawberry.field(description="Its name.")
-    currency: str = strawberry.field(default="USD", description="Currency of its revenue, ISO 4217.")
+    currency: str | None = strawberry.field(
+        default=UNSET, description="Currency of its revenue, ISO 4217; the organisation's when left out."
+    )
     external_id: str | None = strawberry.field(default=None, description="Its id in another CRM.")
     owner_id: strawberry.ID | None = strawberry.field(default=None, description="Who owns it.")
+    parent_id: strawberry.ID | None = strawberry.field(default=None, description="The account above it.")
     billing_street: str | None = strawberry.field(default=None, description="Street.")
     billing_city: str | None = strawberry.field(default=None, description="City.")
     billing_postal_code: str | None = strawberry.field(default=None, description="Postal code.")
@@ -108,6 +127,7 @@ class AccountUpdateInput:
     name: str | None = strawberry.field(default=UNSET, description="Its name.")
     currency: str | None = strawberry.field(default=UNSET, description="Currency of its revenue, ISO 4217.")
     owner_id: strawberry.ID | None = strawberry.field(default=UNSET, description="Who owns it.")
+    parent_id: strawberry.ID | None = strawberry.field(default=UNSET, description="The account above it.")
     billing_street: str | None = strawberry.field(default=UNSET, description="Street.")
     billing_city: str | None = strawberry.field(default=UNSET, description="City.")
     billing_postal_code: str | None = strawberry.field(default=UNSET, description="Postal code.")
@@ -134,7 +154,8 @@ class OpportunityCreateInput:
     name: str = strawberry.field(description="Its name.")
     stage: str = strawberry.field(description="Where it is in the sales process.")
     amount: Decimal = strawberry.field(description="How much, in its currency.")
-    currency: str = strawberry.field(default="USD", description="ISO 4217.")
+    currency: str | None = strawberry.field(default=UNSET, description="ISO 4217; the organisation's when left out.")
+    quantity: Decimal | None = strawberry.field(default=None, description="How many.")
     close_date: date = strawberry.field(description="When it is expected to close.")
     probability: int = strawberry.field(default=0, description="Percent.")
     forecast_category: ForecastCategory = strawberry.field(
@@ -156,6 +177,7 @@ class OpportunityUpdateInput:
     stage: str | None = strawberry.field(default=UNSET, description="Where it is in the sales process.")
     amount: Decimal | None = strawberry.field(default=UNSET, description="How much, in its currency.")
     currency: str | None = strawberry.field(default=UNSET, description="ISO 4217.")
+    quantity: Decimal | None = strawberry.field(default=UNSET, description="How many.")
     close_date: date | None = strawberry.field(default=UNSET, description="When it is expected to close.")
     probability: int | None = strawberry.field(default=UNSET, description="Percent.")
     forecast_category: ForecastCategory | None = strawberry.field(default=UNSET, description="How it counts.")
@@ -172,12 +194,24 @@ class CrmDeleteInput:
     """Input of deletions in the CRM."""
 
     id: strawberry.ID = strawberry.field(description="What to delete.")
+    expected_version: BigInt | None = strawberry.field(
+        default=None,
+        description="The version that you read; a later change is a CONFLICT. Null deletes whatever it is.",
+    )
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
 @strawberry.input(description="Which accounts; all conditions must hold.")
 class AccountFilterInput:
     """Conditions on accounts."""
+
+    type: str | None = strawberry.field(default=None, description="Of this type.")
+    annual_revenue_from: Decimal | None = strawberry.field(
+        default=None, description="At least this much, in corporate currency; for those who may see money."
+    )
+    annual_revenue_until: Decimal | None = strawberry.field(
+        default=None, description="At most this much, in corporate currency; for those who may see money."
+    )
 
     name_contains: str | None = strawberry.field(default=None, description="With this text in the name, in any case.")
     country: str | None = strawberry.field(default=None, description="Billed in this country.")

@@ -1,33 +1,64 @@
 """Queries and mutations of the CRM."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
 from etm_graph.core.changes import EntityType
 from etm_graph.core.rollup import ForecastCategory
-from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm import queries, service
 from etm_graph.features.crm.schema import inputs
+from etm_graph.features.crm.schema.payloads import (
+    AccountPayload,
+    CrmDeletePayload,
+    CustomFieldPayload,
+    OpportunityPayload,
+    UserPayload,
+    account_payload,
+    custom_field_payload,
+    delete_and_answer,
+    opportunity_payload,
+    user_payload,
+)
 from etm_graph.features.crm.schema.types import (
     Account,
     CustomField,
     Opportunity,
     User,
     load_accounts,
-    load_custom_fields,
     load_opportunities,
     load_users,
 )
+from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
-from etm_graph.graphql.ids import decode_id, decode_optional_id, encode_id
+from etm_graph.graphql.ids import decode_id, decode_optional_id
 from etm_graph.graphql.inputs import given
-from etm_graph.graphql.mutations import Outcome, UserError, mutate
+from etm_graph.graphql.mutations import mutate
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
 
 ContextInfo = Info[Context, None]
+
+
+ORDERS = {inputs.AccountOrder.NAME: queries.BY_NAME, inputs.AccountOrder.REVENUE: queries.BY_REVENUE}
+
+
+@strawberry.type(description="What a currency is worth from a date on.")
+class ExchangeRate:
+    """A row of exchange_rate."""
+
+    currency: str = strawberry.field(description="ISO 4217.")
+    effective_from: date = strawberry.field(description="First day on which the rate holds.")
+    rate: Decimal = strawberry.field(description="Corporate currency for one unit.")
+
+
+async def _rates(organisations: "Sequence[Organisation]", context: Context) -> list[list[ExchangeRate]]:
+    rows = await queries.list_exchange_rates(await context.session())
+    rates = [ExchangeRate(currency=row.currency, effective_from=row.effective_from, rate=row.rate) for row in rows]
+    return [rates for _ in organisations]
 
 
 @strawberry.type(description="The one organisation of this installation.")
@@ -38,6 +69,7 @@ class Organisation:
     corporate_currency: str = strawberry.field(description="The currency that amounts are added up in, ISO 4217.")
     fiscal_year_start_month: int = strawberry.field(description="1 for January to 12 for December.")
     time_zone: str = strawberry.field(description="IANA time zone in which its days begin and end.")
+    exchange_rates: list[ExchangeRate] = batched(_rates, description="Dated rates, by currency and date.")
 
 
 async def _count_accounts(filters: Sequence[queries.AccountFilter], context: Context) -> list[int]:
@@ -53,12 +85,15 @@ def _filter(source: inputs.AccountFilterInput | None) -> queries.AccountFilter:
     if source is None:
         return queries.AccountFilter()
     return queries.AccountFilter(
-        source.name_contains,
-        source.country,
-        source.state,
-        source.postal_code_starts_with,
-        source.industry_starts_with,
-        decode_optional_id(source.owner_id, "User", field="ownerId"),
+        name_contains=source.name_contains,
+        country=source.country,
+        state=source.state,
+        postal_code_starts_with=source.postal_code_starts_with,
+        industry_starts_with=source.industry_starts_with,
+        owner_id=decode_optional_id(source.owner_id, "User", field="ownerId"),
+        type=source.type,
+        revenue_from=source.annual_revenue_from,
+        revenue_until=source.annual_revenue_until,
     )
 
 
@@ -98,11 +133,15 @@ class CrmQuery:
         """All custom fields."""
         return [CustomField.of(row) for row in await queries.list_custom_fields(await info.context.session())]
 
-    @strawberry.field(description="The accounts that you may read, by name.")
+    @strawberry.field(description="The accounts that you may read.")
     async def accounts(
         self,
         info: ContextInfo,
         filter: Annotated[inputs.AccountFilterInput | None, strawberry.argument(description="Which accounts.")] = None,
+        order_by: Annotated[
+            inputs.AccountOrder,
+            strawberry.argument(description="In which order; REVENUE is for those who may see money."),
+        ] = inputs.AccountOrder.NAME,
         first: First = None,
         after: After = None,
         last: Last = None,
@@ -111,8 +150,9 @@ class CrmQuery:
         """A page of accounts."""
         context, wanted = info.context, _filter(filter)
         page = make_page(context, first, after, last, before)
-        rows = await queries.list_accounts(await context.session(), context.viewer, wanted, page)
-        return connect(rows, queries.BY_NAME, page, Account.of, (_count_accounts, wanted, {}))
+        order = ORDERS[inputs.AccountOrder(order_by)]
+        rows = await queries.list_accounts(await context.session(), context.viewer, wanted, page, order)
+        return connect(rows, order, page, Account.of, (_count_accounts, wanted, {}))
 
     @strawberry.field(description="One account; null when there is none that you may read.")
     async def account(
@@ -133,57 +173,16 @@ class CrmQuery:
         return (await load_opportunities([decode_id(id, "Opportunity")], info.context))[0]
 
 
-@strawberry.type(description="What a mutation of a user did.")
-class UserPayload:
-    """Entity, or errors."""
-
-    user: User | None = strawberry.field(description="The user as it is now.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
-
-
-@strawberry.type(description="What a mutation of a custom field did.")
-class CustomFieldPayload:
-    """Entity, or errors."""
-
-    custom_field: CustomField | None = strawberry.field(description="The field as it is now.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
-
-
-@strawberry.type(description="What a mutation of an account did.")
-class AccountPayload:
-    """Entity, or errors."""
-
-    account: Account | None = strawberry.field(description="The account as it is now.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
-
-
-@strawberry.type(description="What a mutation of an opportunity did.")
-class OpportunityPayload:
-    """Entity, or errors."""
-
-    opportunity: Opportunity | None = strawberry.field(description="The opportunity as it is now.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
-
-
-@strawberry.type(description="What a deletion in the CRM did.")
-class CrmDeletePayload:
-    """The id that is gone, or errors."""
-
-    deleted_id: strawberry.ID | None = strawberry.field(description="The id that is gone; null when it was refused.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
-
-
-async def _one(load: Callable[..., Awaitable[Sequence[Any]]], outcome: Outcome, context: Context) -> Any:  # noqa: ANN401 - the loader's type
-    return None if outcome.result is None else (await load([outcome.result], context))[0]
-
-
 def _references(source: object) -> dict[str, object]:
-    """User references of an input, decoded."""
+    """References of an input to users and to a parent account, decoded."""
     decoded: dict[str, object] = {}
     for name, field in (("owner_id", "ownerId"), ("manager_id", "managerId")):
         value = getattr(source, name, strawberry.UNSET)
         if value is not strawberry.UNSET:
             decoded[name] = decode_optional_id(value, "User", field=field)
+    parent = getattr(source, "parent_id", strawberry.UNSET)
+    if parent is not strawberry.UNSET:
+        decoded["parent_id"] = decode_optional_id(parent, "Account", field="parentId")
     return decoded
 
 
@@ -206,7 +205,7 @@ _ACCOUNT = [
     "latitude",
     "longitude",
 ]
-_OPPORTUNITY = ["name", "stage", "amount", "currency", "close_date", "probability", "product_family"]
+_OPPORTUNITY = ["name", "stage", "amount", "currency", "quantity", "close_date", "probability", "product_family"]
 
 
 def _opportunity_values(source: object, *more: str) -> dict[str, object]:
@@ -226,7 +225,7 @@ class CrmMutation:
         """Create a user."""
         values = {**given(input, "name", "email", "time_zone", "locale"), **_references(input)}
         outcome = await mutate(info.context, input, lambda work: service.create_user(work, input.user_name, values))
-        return UserPayload(user=await _one(load_users, outcome, info.context), user_errors=outcome.errors)
+        return await user_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a user, also who is above in the management hierarchy.")
     async def user_update(self, info: ContextInfo, input: inputs.UserUpdateInput) -> UserPayload:
@@ -238,12 +237,17 @@ class CrmMutation:
             input,
             lambda work: service.update_user(work, decode_id(input.id, "User"), input.expected_version, values),
         )
-        return UserPayload(user=await _one(load_users, outcome, info.context), user_errors=outcome.errors)
+        return await user_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a user whom nothing refers to.")
     async def user_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a user."""
-        return await _delete(info.context, input, "User", service.delete_user)
+        return await delete_and_answer(
+            info.context,
+            input,
+            "User",
+            lambda work, number: service.delete_user(work, number, input.expected_version),
+        )
 
     @strawberry.mutation(description="Add a field to accounts, for rules and filters.")
     async def custom_field_create(self, info: ContextInfo, input: inputs.CustomFieldCreateInput) -> CustomFieldPayload:
@@ -255,8 +259,7 @@ class CrmMutation:
                 work, input.object_type, input.developer_name, input.label, input.data_type, input.picklist_values
             ),
         )
-        found = await _one(load_custom_fields, outcome, info.context)
-        return CustomFieldPayload(custom_field=found, user_errors=outcome.errors)
+        return await custom_field_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a custom field's label or picklist values.")
     async def custom_field_update(self, info: ContextInfo, input: inputs.CustomFieldUpdateInput) -> CustomFieldPayload:
@@ -269,13 +272,17 @@ class CrmMutation:
                 work, decode_id(input.id, "CustomField"), input.expected_version, values
             ),
         )
-        found = await _one(load_custom_fields, outcome, info.context)
-        return CustomFieldPayload(custom_field=found, user_errors=outcome.errors)
+        return await custom_field_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a custom field in which no record holds a value.")
     async def custom_field_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a custom field."""
-        return await _delete(info.context, input, "CustomField", service.delete_custom_field)
+        return await delete_and_answer(
+            info.context,
+            input,
+            "CustomField",
+            lambda work, number: service.delete_custom_field(work, number, input.expected_version),
+        )
 
     @strawberry.mutation(description="Create an account; the active model assigns it in the same transaction.")
     async def account_create(self, info: ContextInfo, input: inputs.AccountCreateInput) -> AccountPayload:
@@ -286,7 +293,7 @@ class CrmMutation:
             input,
             lambda work: service.create_account(work, values, _custom(input.custom_values)),
         )
-        return AccountPayload(account=await _one(load_accounts, outcome, info.context), user_errors=outcome.errors)
+        return await account_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an account; the active model follows in the same transaction.")
     async def account_update(self, info: ContextInfo, input: inputs.AccountUpdateInput) -> AccountPayload:
@@ -300,16 +307,16 @@ class CrmMutation:
                 work, decode_id(input.id, "Account"), input.expected_version, values, custom
             ),
         )
-        return AccountPayload(account=await _one(load_accounts, outcome, info.context), user_errors=outcome.errors)
+        return await account_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an account that has no opportunities.")
     async def account_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an account."""
-        return await _delete(
+        return await delete_and_answer(
             info.context,
             input,
             "Account",
-            lambda work, number: service.delete_record(work, EntityType.ACCOUNT, number),
+            lambda work, number: service.delete_record(work, EntityType.ACCOUNT, number, input.expected_version),
         )
 
     @strawberry.mutation(description="Create an opportunity; its territory follows in the same transaction.")
@@ -323,8 +330,7 @@ class CrmMutation:
                 work, decode_id(input.account_id, "Account", field="accountId"), values
             ),
         )
-        found = await _one(load_opportunities, outcome, info.context)
-        return OpportunityPayload(opportunity=found, user_errors=outcome.errors)
+        return await opportunity_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an opportunity; its territory follows in the same transaction.")
     async def opportunity_update(self, info: ContextInfo, input: inputs.OpportunityUpdateInput) -> OpportunityPayload:
@@ -337,26 +343,14 @@ class CrmMutation:
                 work, decode_id(input.id, "Opportunity"), input.expected_version, values
             ),
         )
-        found = await _one(load_opportunities, outcome, info.context)
-        return OpportunityPayload(opportunity=found, user_errors=outcome.errors)
+        return await opportunity_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an opportunity.")
     async def opportunity_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an opportunity."""
-        return await _delete(
+        return await delete_and_answer(
             info.context,
             input,
             "Opportunity",
-            lambda work, number: service.delete_record(work, EntityType.OPPORTUNITY, number),
+            lambda work, number: service.delete_record(work, EntityType.OPPORTUNITY, number, input.expected_version),
         )
-
-
-async def _delete(
-    context: Context,
-    source: inputs.CrmDeleteInput,
-    type_name: str,
-    use_case: Callable[[UnitOfWork, int], Awaitable[int]],
-) -> CrmDeletePayload:
-    outcome = await mutate(context, source, lambda work: use_case(work, decode_id(source.id, type_name)))
-    gone = None if outcome.result is None else encode_id(type_name, outcome.result)
-    return CrmDeletePayload(deleted_id=gone, user_errors=outcome.errors)

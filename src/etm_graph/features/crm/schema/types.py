@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Optional, Self
+from typing import Annotated, Any, Optional, Self
 
 import strawberry
 from sqlalchemy import Row
@@ -30,6 +30,25 @@ async def _managers(users: "Sequence[User]", context: Context) -> "list[User | N
     return await load_users([user.manager_key for user in users], context)
 
 
+async def _count_reports(keys: Sequence[int], context: Context) -> list[int]:
+    found = await queries.report_counts(await context.session(), set(keys))
+    return [found.get(key, 0) for key in keys]
+
+
+async def _reports(
+    users: "Sequence[User]",
+    context: Context,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> "list[Connection[User]]":
+    page = make_page(context, first, after, last, before)
+    keys = [user.key for user in users]
+    found = await queries.reports_of(await context.session(), keys, page)
+    return [connect(found.get(key, ()), queries.USERS, page, User.of, (_count_reports, key, {})) for key in keys]
+
+
 @strawberry.type(description="A person who signs in, owns records or is a member of territories.")
 class User(Node):
     """A row of app_user."""
@@ -47,6 +66,7 @@ class User(Node):
     manager: Optional["User"] = batched(
         _managers, description="Whom the person reports to in the management hierarchy."
     )
+    direct_reports: Connection["User"] = batched(_reports, description="Who reports to the person, by user name.")
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -157,18 +177,47 @@ async def _owners(records: "Sequence[Account | Opportunity]", context: Context) 
     return await load_users([record.owner_key for record in records], context)
 
 
+async def _parents(accounts: "Sequence[Account]", context: Context) -> "list[Account | None]":
+    return await load_accounts([account.parent_key for account in accounts], context)
+
+
 async def _revenues(accounts: "Sequence[Account]", context: Context) -> list[Decimal | None]:
     return [account.revenue if _sees_money(context) else None for account in accounts]
 
 
-async def _count_opportunities(keys: Sequence[int], context: Context) -> list[int]:
-    found = await queries.opportunity_counts(await context.session(), context.viewer, set(keys))
+@strawberry.input(description="Which opportunities; all conditions must hold.")
+class OpportunityFilter:
+    """Conditions on opportunities."""
+
+    stages: list[str] | None = strawberry.field(default=None, description="In one of these stages.")
+    forecast_categories: list[ForecastCategory] | None = strawberry.field(
+        default=None, description="In one of these categories."
+    )
+    closes_from: date | None = strawberry.field(default=None, description="Closing on this day or later.")
+    closes_until: date | None = strawberry.field(default=None, description="Closing on this day or earlier.")
+
+
+def _conditions(source: OpportunityFilter | None) -> queries.OpportunityFilter:
+    if source is None:
+        return queries.OpportunityFilter()
+    categories = source.forecast_categories
+    return queries.OpportunityFilter(
+        None if source.stages is None else tuple(source.stages),
+        None if categories is None else tuple(ForecastCategory(category).value for category in categories),
+        source.closes_from,
+        source.closes_until,
+    )
+
+
+async def _count_opportunities(keys: Sequence[int], context: Context, wanted: queries.OpportunityFilter) -> list[int]:
+    found = await queries.opportunity_counts(await context.session(), context.viewer, set(keys), wanted)
     return [found.get(key, 0) for key in keys]
 
 
 async def _opportunities(
     accounts: "Sequence[Account]",
     context: Context,
+    filter: Annotated[OpportunityFilter | None, strawberry.argument(description="Which opportunities.")] = None,
     first: First = None,
     after: After = None,
     last: Last = None,
@@ -176,9 +225,11 @@ async def _opportunities(
 ) -> "list[Connection[Opportunity]]":
     page = make_page(context, first, after, last, before)
     keys = [account.key for account in accounts]
-    found = await queries.opportunities_of(await context.session(), context.viewer, keys, page)
+    wanted = _conditions(filter)
+    count = {"wanted": wanted}
+    found = await queries.opportunities_of(await context.session(), context.viewer, keys, page, wanted)
     return [
-        connect(found.get(key, ()), queries.BY_CLOSE_DATE, page, Opportunity.of, (_count_opportunities, key, {}))
+        connect(found.get(key, ()), queries.BY_CLOSE_DATE, page, Opportunity.of, (_count_opportunities, key, count))
         for key in keys
     ]
 
@@ -189,6 +240,7 @@ class Account(Node):
 
     key: strawberry.Private[int]
     owner_key: strawberry.Private[int | None]
+    parent_key: strawberry.Private[int | None]
     revenue: strawberry.Private[Decimal | None]
     external_id: str | None = strawberry.field(description="Its id in the CRM that it was imported from.")
     name: str = strawberry.field(description="Its name.")
@@ -207,6 +259,7 @@ class Account(Node):
     excluded_from_realignment: bool = strawberry.field(description="Whether runs leave its assignments as they are.")
     version: BigInt = strawberry.field(description="Number of its last change; send it as `expectedVersion`.")
     owner: User | None = batched(_owners, description="Who owns it.")
+    parent: Optional["Account"] = batched(_parents, description="The account above it.")
     annual_revenue: Decimal | None = batched(
         _revenues, description="Revenue a year in its currency; null for those who may not see money."
     )
@@ -221,6 +274,7 @@ class Account(Node):
             id=encode_id("Account", row.id),
             key=row.id,
             owner_key=row.owner_id,
+            parent_key=row.parent_id,
             revenue=row.annual_revenue,
             external_id=row.external_id,
             name=row.name,
@@ -268,6 +322,7 @@ class Opportunity(Node):
     name: str = strawberry.field(description="Its name.")
     stage: str = strawberry.field(description="Where it is in the sales process.")
     currency: str = strawberry.field(description="Currency of its amount, ISO 4217.")
+    quantity: Decimal | None = strawberry.field(description="How many.")
     close_date: date = strawberry.field(description="When it is or was expected to close.")
     probability: int = strawberry.field(description="Percent.")
     forecast_category: ForecastCategory = strawberry.field(description="How it counts in forecasts.")
@@ -293,6 +348,7 @@ class Opportunity(Node):
             name=row.name,
             stage=row.stage,
             currency=row.currency,
+            quantity=row.quantity,
             close_date=row.close_date,
             probability=row.probability,
             forecast_category=ForecastCategory(row.forecast_category),

@@ -10,7 +10,7 @@ from etm_graph.core.criteria import DataType
 from etm_graph.core.errors import Conflict, InUse, Invalid, Taken
 from etm_graph.core.names import check_developer_name, check_name
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.crm.service.editing import begin, read_row
+from etm_graph.features.crm.service.editing import begin, read_row, require_unchanged
 from etm_graph.features.crm.service.happenings import CustomFieldDeleting
 from etm_graph.features.crm.tables import account, custom_field
 
@@ -89,13 +89,14 @@ async def _checked_choices(work: UnitOfWork, row: Row[Any], wanted: object) -> l
     return choices
 
 
-async def delete_custom_field(work: UnitOfWork, field_id: int) -> int:
+async def delete_custom_field(work: UnitOfWork, field_id: int, expected_version: int | None = None) -> int:
     """Delete a field that no account holds a value in and no rule names; returns its id.
 
     Raises `InUse`, also from those who react to `CustomFieldDeleting`, `NotFound`, `Forbidden`.
     """
     await begin(work, Act.DELETE, Kind.ORGANISATION)
     row = await read_row(work, custom_field, "custom field", field_id)
+    require_unchanged(row, expected_version)
     held = select(func.count()).select_from(account).where(account.c.custom.has_key(row.developer_name))
     count = int(await work.session.scalar(held))
     if count:
