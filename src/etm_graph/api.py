@@ -7,12 +7,12 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import Info
 
-import etm_graph.features.alignment.schema.types
-import etm_graph.features.forecasts.schema  # noqa: F401 - as above
+import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
+from etm_graph.features.forecasts.schema import ForecastQuery
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
@@ -69,7 +69,10 @@ class NodeQuery:
         return await load_nodes(LOADERS, ids, info.context)
 
 
-Query = merge_types("Query", (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, JobQuery))
+Query = merge_types(
+    "Query",
+    (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, ForecastQuery, JobQuery),
+)
 Mutation = merge_types(
     "Mutation",
     (

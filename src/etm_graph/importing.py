@@ -1,6 +1,7 @@
 """Importing files on the command line: progress while it runs, every bad row afterwards."""
 
-from collections.abc import Awaitable, Callable
+import csv
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +79,16 @@ def print_report(report: service.ImportReport, request: ImportRequest, console: 
         if len(report.errors) > SHOWN_MAX:
             console.print(f"… and {len(report.errors) - SHOWN_MAX} more; --errors FILE.csv writes them all.")
     if request.errors is not None:
-        service.write_errors(request.errors, report.errors)
+        _write_errors(request.errors, report.errors)
     if report.ignored:
         console.print(f"Columns that fill no field: {', '.join(report.ignored)}")
     done = f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged"
     console.print(done if report.loaded else "Nothing was loaded.")
+
+
+def _write_errors(path: Path, errors: Sequence[service.RowError]) -> None:
+    """Write every error as a row of CSV: line, column, reason."""
+    with path.open("w", encoding="utf-8", newline="") as target:
+        rows = csv.writer(target)
+        rows.writerow(["line", "column", "reason"])
+        rows.writerows((error.line, error.column, error.reason) for error in errors)

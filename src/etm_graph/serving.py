@@ -60,6 +60,8 @@ def configure_logs() -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in ("alembic", "casbin", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Strawberry logs every refusal as an error; faults are logged where they are masked (graphql/execution.py).
+    logging.getLogger("strawberry.execution").setLevel(logging.CRITICAL)
 
 
 def check_settings(settings: Settings) -> None:

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 from rich.console import Console
 from sqlalchemy import text
+from tests.e2e.servers import SECRET, Client, Server, serving
 
 from etm_graph.db.sessions import Database
 from etm_graph.demo.records import Sizes
 from etm_graph.serving import load_demo_company
 from etm_graph.settings import Settings
-from tests.e2e.servers import SECRET, Client, Server, serving
 
 MODELS = "{ territoryModels { nodes { id developerName state structureHead } } }"
 ACTIVATE = """mutation($m: ID!, $h: BigInt!, $a: ID) { territoryModelActivate(

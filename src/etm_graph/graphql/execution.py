@@ -10,10 +10,11 @@ import strawberry
 from graphql import GraphQLError
 from graphql.error import GraphQLFormattedError
 from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from etm_graph.core.errors import ExpectedError, LimitExceeded
+from etm_graph.core.errors import ExpectedError, Invalid, LimitExceeded
 from etm_graph.graphql.context import Context
 from etm_graph.settings import Settings
 
@@ -81,6 +82,10 @@ def _answer(result: ExecutionResult, request_id: str) -> Answer:
     return Answer(result.data, errors, executed=not isinstance(result, PreExecutionError))
 
 
+class WrongMethod(Exception):
+    """A mutation by GET."""
+
+
 class Executor:
     """Runs operations of one schema."""
 
@@ -102,6 +107,12 @@ class Executor:
         except LimitExceeded as error:
             return _refusal(error)
         try:
+            return await self._execute(operation, context, allowed)
+        finally:
+            await context.release()
+
+    async def _execute(self, operation: Operation, context: Context, allowed: set[OperationType]) -> Answer:
+        try:
             result = await self._schema.execute(
                 operation.query,
                 variable_values=dict(operation.variables or {}),
@@ -109,9 +120,11 @@ class Executor:
                 operation_name=operation.name,
                 allowed_operation_types=allowed,
             )
-            return _answer(result, context.request_id)
-        finally:
-            await context.release()
+        except InvalidOperationTypeError as error:
+            raise WrongMethod from error
+        except CannotGetOperationTypeError as error:
+            return _refusal(Invalid(error.as_http_error_reason()))
+        return _answer(result, context.request_id)
 
     async def stream(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
         """Execute any operation: one answer of a query or mutation, one per event of a subscription."""

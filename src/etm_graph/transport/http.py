@@ -10,11 +10,15 @@ from starlette.responses import HTMLResponse, Response
 from strawberry.http.ides import get_graphql_ide_html
 
 from etm_graph.core.errors import Unauthenticated
-from etm_graph.graphql.execution import Answer, Operation
+from etm_graph.graphql.context import Context
+from etm_graph.graphql.execution import Answer, Operation, WrongMethod
 from etm_graph.transport.gateway import Gateway
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+
+DISCARDED_TIMES = 10
+"""A body that is too large is read and thrown away up to so many times the limit, so that its sender gets the answer."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +67,15 @@ async def _post(request: Request, limit: int) -> Operation:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != JSON:
         raise _Wrong(415, f"The body must be {JSON}.")
-    body = bytearray()
+    body, size = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _Wrong(413, f"A request has at most {limit} bytes (request_bytes_max).")
+        size += len(chunk)
+        if size <= limit:
+            body += chunk
+        elif size > DISCARDED_TIMES * limit:
+            break  # who sends that much does not wait for an answer
+    if size > limit:
+        raise _Wrong(413, f"A request has at most {limit} bytes (request_bytes_max).")
     try:
         return _operation(orjson.loads(bytes(body)))
     except orjson.JSONDecodeError as error:
@@ -120,6 +128,17 @@ class HttpEndpoint:
         except Unauthenticated as error:
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code.value}}]}
             return _json(body, 401, media_type, **{"WWW-Authenticate": "Bearer"})
-        context = self._gateway.context(principal, request_id)
-        answer = await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
+        return await self._execute(operation, self._gateway.context(principal, request_id), request, media_type)
+
+    async def _execute(self, operation: Operation, context: Context, request: Request, media_type: str) -> Response:
+        try:
+            answer = await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
+        except WrongMethod:
+            body = {"errors": [{"message": "Send mutations by POST.", "extensions": {"code": "BAD_REQUEST"}}]}
+            return _json(body, 405, media_type, Allow="POST")
+        except Exception:
+            logger.exception("fault in a request", extra={"request_id": context.request_id})
+            text = f"Something went wrong on our side; name the request id {context.request_id} when you report it."
+            error = {"message": text, "extensions": {"code": "INTERNAL", "requestId": context.request_id}}
+            return _json({"errors": [error]}, 500, media_type)
         return _json(answer.body(), _status(answer, media_type), media_type)

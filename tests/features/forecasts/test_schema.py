@@ -22,6 +22,7 @@ from etm_graph.core.access import Grant, Role
 from etm_graph.db.sessions import Database
 from etm_graph.events.feed import Feed
 from etm_graph.features.alignment.tables import opportunity_alignment
+from etm_graph.features.crm.tables import organisation
 from etm_graph.features.models.tables import territory_model
 from etm_graph.graphql.context import Context, Services
 from etm_graph.graphql.execution import Executor, Operation
@@ -263,3 +264,40 @@ async def test_all_territories_of_a_level_cost_the_statements_of_one(company: Co
         assert [node["forecast"]["opportunityCount"] for node in found] == [7, 4, 3, 2][: len(names)]
         needed.append(len([text for text in counted if text.startswith(("SELECT", "WITH"))]))
     assert needed[0] == needed[1]
+
+
+@pytest.mark.parametrize("state", ["PLANNING", "ACTIVATING", "ACTIVATING_FAILED"])
+async def test_a_model_whose_alignment_is_not_in_force_has_no_forecast(company: Company, state: str) -> None:
+    async with company.database.write() as session:
+        await session.execute(update(territory_model).values(state=state))
+    assert (await company.get(company.planner, GRID, m=company.model, p=["FY2026"])) == {"forecast": None}
+    assert await company.cell(company.planner, "World") is None
+
+
+PERIODS = """query($s: Date!, $e: Date!, $k: FiscalPeriodKind!) {
+  fiscalPeriods(start: $s, end: $e, kind: $k) { key start end } }"""
+
+
+async def test_fiscal_periods_of_a_range_are_those_with_a_day_in_it(company: Company) -> None:
+    async with company.database.write() as session:
+        await session.execute(update(organisation).values(fiscal_year_start_month=2))
+    given = {"s": "2026-01-31", "e": "2026-05-01", "k": "QUARTER"}
+    assert await company.get(company.planner, PERIODS, **given) == [
+        {"key": "FY2026-Q4", "start": "2025-11-01", "end": "2026-01-31"},
+        {"key": "FY2027-Q1", "start": "2026-02-01", "end": "2026-04-30"},
+        {"key": "FY2027-Q2", "start": "2026-05-01", "end": "2026-07-31"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "code"),
+    [("2029-05-01", "MONTH", "LIMIT_EXCEEDED"), ("2025-12-31", "MONTH", "INVALID"), ("2029-04-30", "MONTH", None)],
+)
+async def test_a_range_has_at_most_forty_periods_and_does_not_end_before_it_begins(
+    company: Company, end: str, kind: str, code: str | None
+) -> None:
+    body = await company.ask(company.planner, PERIODS, s="2026-01-01", e=end, k=kind)
+    if code is None:
+        assert len(body["data"]["fiscalPeriods"]) == 40
+    else:
+        assert [(error["extensions"]["code"], error["path"]) for error in body["errors"]] == [(code, ["fiscalPeriods"])]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import select, update
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from tests.factories.world import ACCESS, World, make_model, make_territory, make_type, make_user, make_world
@@ -17,6 +17,7 @@ from etm_graph.core.anchors import AnchorKind, AnchorPlace
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.feed import Feed
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery
+from etm_graph.features.models.tables import territory_model
 from etm_graph.features.territories import service as territories
 from etm_graph.features.territories.queries import nodes
 from etm_graph.features.threads.schema.roots import ThreadMutation, ThreadQuery, ThreadSubscription
@@ -206,10 +207,12 @@ async def test_a_reader_elsewhere_sees_no_thread_and_may_write_none(office: Offi
 
 
 async def test_a_further_right_in_a_subtree_hides_no_thread_of_the_model(office: Office) -> None:
-    grants = (Grant(Role.PLANNER), Grant(Role.MANAGER, office.model_key, "/World/Europe/"))
+    grants = (Grant(Role.VIEWER), Grant(Role.PLANNER, office.model_key, "/World/Europe/"))
     both = await make_user(office.world.database, "both", grants=grants)
     for anchor in (office.leaf, {"modelId": office.model}):
         await office.get(office.planner, CREATE, anchor=anchor, body="For all")
+    async with office.world.database.write() as session:
+        await session.execute(update(territory_model).values(state="ACTIVE"))
     assert (await office.get(both, LIST, m=office.model))["threads"]["totalCount"] == 2
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Numeric, case, cast, func, select
+from sqlalchemy import CTE, ColumnElement, Numeric, Subquery, and_, case, cast, func, literal_column, or_, select
 
 from etm_graph.core.calendar import Period, parse_period
 from etm_graph.core.hierarchy import ancestor_paths
@@ -14,6 +14,8 @@ from etm_graph.db.sessions import ReadSession
 from etm_graph.features.alignment.queries import aligned_opportunities
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.territories import queries as territories
+
+CENT = Decimal("0.01")
 
 UNASSIGNED = ""
 """Where opportunities without a territory are, in place of a path."""
@@ -33,21 +35,46 @@ class Forecast:
 
 
 def half_even(amount: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
-    """Rounded to the cent, halves to the even one; PostgreSQL itself rounds them away from zero."""
-    cents = amount * 100
-    down = func.floor(cents)
-    halfway = cents - down == Decimal("0.5")
-    even = case((func.mod(down, 2) == 0, down), else_=down + 1)
-    return cast(case((halfway, even), else_=func.round(cents)) / 100, Numeric(20, 2))
+    """Rounded to the cent, halves to the even one; PostgreSQL itself rounds them away from zero.
+
+    That differs only where an even cent and a half is left over: there the cent that was added is taken back.
+    """
+    over = func.mod(amount, Decimal("0.02"))
+    back = case((over == Decimal("0.005"), CENT), (over == -Decimal("0.005"), -CENT), else_=0)
+    return cast(func.round(amount, 2) - back, Numeric(20, 2))
 
 
-def _rate() -> ColumnElement[Decimal]:
-    """The rate dated last on or before the close date; the earliest when there is none before."""
-    rates, found = crm.exchange_rates, aligned_opportunities.c
-    mine = select(rates.c.rate).where(rates.c.currency == found.currency)
-    before = mine.where(rates.c.effective_from <= found.close_date).order_by(rates.c.effective_from.desc()).limit(1)
-    earliest = mine.order_by(rates.c.effective_from).limit(1)
-    return func.coalesce(before.scalar_subquery(), earliest.scalar_subquery(), 1)
+def _dated_rates() -> CTE:
+    """Each currency's rates as ranges of days without gaps; the earliest holds since ever, the latest for ever."""
+    rates = crm.exchange_rates.c
+    first = func.row_number().over(partition_by=rates.currency, order_by=rates.effective_from) == 1
+    following = func.lead(rates.effective_from).over(partition_by=rates.currency, order_by=rates.effective_from)
+    return select(
+        rates.currency,
+        rates.rate,
+        case((first, literal_column("date '-infinity'")), else_=rates.effective_from).label("since"),
+        func.coalesce(following, literal_column("date 'infinity'")).label("until"),
+    ).cte("dated_rates")
+
+
+def _converted(model_id: int, periods: Sequence[Period]) -> Subquery:
+    """A model's opportunities in the periods: place (of the period), path, category, amount in corporate currency."""
+    found, rates = aligned_opportunities.c, _dated_rates()
+    within = [found.close_date.between(period.start, period.end) for period in periods]
+    dated = and_(
+        rates.c.currency == found.currency, found.close_date >= rates.c.since, found.close_date < rates.c.until
+    )
+    return (
+        select(
+            case(*((condition, place) for place, condition in enumerate(within))).label("place"),
+            func.coalesce(found.path, UNASSIGNED).label("path"),
+            found.forecast_category,
+            (found.amount * func.coalesce(rates.c.rate, 1)).label("amount"),
+        )
+        .outerjoin(rates, dated)
+        .where(found.model_id == model_id, or_(*within))
+        .subquery("converted")
+    )
 
 
 async def read_periods(session: ReadSession, keys: Sequence[str]) -> Sequence[Period]:
@@ -58,20 +85,10 @@ async def read_periods(session: ReadSession, keys: Sequence[str]) -> Sequence[Pe
 
 async def read_forecasts(session: ReadSession, model_id: int, periods: Sequence[Period]) -> Sequence[Forecast]:
     """The forecasts of a model whose alignment is stored, one a period: two statements in all."""
-    found = aligned_opportunities.c
-    within = [found.close_date.between(period.start, period.end) for period in periods]
-    which = case(*((condition, place) for place, condition in enumerate(within)))
-    place, path = which.label("place"), func.coalesce(found.path, UNASSIGNED).label("path")
-    statement = (
-        select(
-            place,
-            path,
-            found.forecast_category,
-            func.sum(half_even(found.amount * _rate())).label("amount"),
-            func.count().label("n"),
-        )
-        .where(found.model_id == model_id, found.close_date.between(_start(periods), _end(periods)), which.is_not(None))
-        .group_by(place, path, found.forecast_category)
+    found = _converted(model_id, periods).c
+    keys = (found.place, found.path, found.forecast_category)
+    statement = select(*keys, func.sum(half_even(found.amount)).label("amount"), func.count().label("n")).group_by(
+        *keys
     )
     own: list[dict[str, dict[ForecastCategory, Decimal]]] = [defaultdict(dict) for _ in periods]
     counts: list[dict[str, int]] = [defaultdict(int) for _ in periods]
@@ -83,11 +100,3 @@ async def read_forecasts(session: ReadSession, model_id: int, periods: Sequence[
     return [
         Forecast(period, own[index], roll_up(own[index], paths), counts[index]) for index, period in enumerate(periods)
     ]
-
-
-def _start(periods: Sequence[Period]) -> ColumnElement[object]:
-    return cast(min(period.start for period in periods), aligned_opportunities.c.close_date.type)
-
-
-def _end(periods: Sequence[Period]) -> ColumnElement[object]:
-    return cast(max(period.end for period in periods), aligned_opportunities.c.close_date.type)

@@ -2,23 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Optional
 
 import strawberry
+from strawberry.types import Info
 
 from etm_graph.core.access import Act, Kind
+from etm_graph.core.calendar import Period, PeriodKind, period_of
 from etm_graph.core.errors import Invalid, LimitExceeded
 from etm_graph.core.lifecycle import GROUP_OF
 from etm_graph.core.rollup import ZERO, Amounts, Cumulative, ForecastCategory, cumulative
+from etm_graph.features.alignment.service import STORED
+from etm_graph.features.crm import queries as crm
 from etm_graph.features.forecasts import queries
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
 
 PERIODS_MAX = 40
@@ -133,9 +138,12 @@ async def _grids(
     context: Context,
     periods: PeriodKeys,
     max_depth: Annotated[int | None, strawberry.argument(description="Only territories down to this depth.")] = None,
-) -> list[ForecastGrid]:
-    grids = []
+) -> list[ForecastGrid | None]:
+    grids: list[ForecastGrid | None] = []
     for model in models:
+        if model.model_state not in STORED:
+            grids.append(None)
+            continue
         forecasts = await _forecasts(context, model.key, periods)
         nodes = [
             node
@@ -160,7 +168,7 @@ async def _of_territories(
     cells: dict[int, ForecastCell] = {}
     for key in keys:
         model = models[key]
-        if model is None:
+        if model is None or model.model_state not in STORED:
             continue
         (forecast,) = await _forecasts(context, key, [period])
         for territory in by_model[key]:
@@ -173,11 +181,65 @@ extend(
     Territory,
     "forecast",
     Optional[ForecastCell],
-    batched(_of_territories, description="Its forecast in a period; null when you may not read it."),
+    batched(_of_territories, description="Its forecast in a period; null when you may not read it and in drafts."),
 )
 extend(
     TerritoryModel,
     "forecast",
-    ForecastGrid,
-    batched(_grids, description="Its forecast as a grid, for forecast tools; of an active or archived model."),
+    Optional[ForecastGrid],
+    batched(
+        _grids,
+        description="Its forecast as a grid, for forecast tools; null for a model that is neither active nor archived, "
+        "whose opportunities are not aligned yet.",
+    ),
 )
+
+
+describe(
+    PeriodKind,
+    "How long a fiscal period is.",
+    {"MONTH": "One month.", "QUARTER": "Three months.", "YEAR": "Twelve months."},
+    name="FiscalPeriodKind",
+)
+
+
+@strawberry.type(description="A period of the organisation's fiscal year.")
+class FiscalPeriod:
+    """A period with its days."""
+
+    kind: PeriodKind = strawberry.field(description="How long it is.")
+    key: str = strawberry.field(
+        description="FY2026, FY2026-Q3 or FY2026-M07, by the calendar year the fiscal one ends in."
+    )
+    start: date = strawberry.field(description="Its first day.")
+    end: date = strawberry.field(description="Its last day.")
+
+
+def _periods_between(start: date, end: date, kind: PeriodKind, first_month: int) -> list[Period]:
+    """The periods of a kind with a day from `start` to `end`. Raises `Invalid`, `LimitExceeded`."""
+    if end < start:
+        raise Invalid("The last day is before the first one.", field=["end"])
+    found = [period_of(start, kind, first_month)]
+    while found[-1].end < end:
+        if len(found) == PERIODS_MAX:
+            raise LimitExceeded(f"At most {PERIODS_MAX} periods at a time; {start} to {end} has more.")
+        found.append(period_of(found[-1].end + timedelta(days=1), kind, first_month))
+    return found
+
+
+@strawberry.type
+class ForecastQuery:
+    """Root fields of forecasts."""
+
+    @strawberry.field(description="The fiscal periods of a kind with a day in a range of days, in order; at most 40.")
+    async def fiscal_periods(
+        self,
+        info: Info[Context, None],
+        start: Annotated[date, strawberry.argument(description="First day of the range.")],
+        end: Annotated[date, strawberry.argument(description="Last day of the range.")],
+        kind: Annotated[PeriodKind, strawberry.argument(description="How long they are.")] = PeriodKind.QUARTER,
+    ) -> list[FiscalPeriod]:
+        """Periods by day; everybody signed in may read the calendar."""
+        organisation = await crm.organisation_of(await info.context.session())
+        found = _periods_between(start, end, PeriodKind(kind), organisation.fiscal_year_start_month)
+        return [FiscalPeriod(kind=p.kind, key=p.key, start=p.start, end=p.end) for p in found]

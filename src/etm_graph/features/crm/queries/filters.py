@@ -24,13 +24,13 @@ current_rates = (
 )
 """What one unit of each currency is worth today in corporate currency."""
 
-revenue = cast(func.round(account.c.annual_revenue * func.coalesce(current_rates.c.rate, 1), 2), Numeric(20, 2))
+revenue = cast(func.round(account.c.annual_revenue * func.coalesce(current_rates.c.rate, 1), 2), Numeric())
 """Annual revenue in corporate currency, of accounts joined with `current_rates`."""
 
 BY_NAME = Order("accounts", (account.c.name, account.c.id))
 BY_REVENUE = Order(
     "accounts by revenue",
-    (cast(func.coalesce(revenue, _NO_REVENUE), Numeric(20, 2)), account.c.id),
+    (cast(func.coalesce(revenue, _NO_REVENUE), Numeric()), account.c.id),
     descending=True,
 )
 BY_CLOSE_DATE = Order("opportunities", (opportunity.c.close_date, opportunity.c.id), descending=True)

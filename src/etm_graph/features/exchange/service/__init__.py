@@ -8,7 +8,7 @@ from etm_graph.features.exchange.service.importing import (
     import_users,
 )
 from etm_graph.features.exchange.service.mapping import FileMapping, load_mapping
-from etm_graph.features.exchange.service.reading import RowError, write_errors
+from etm_graph.features.exchange.service.reading import RowError
 
 __all__ = [
     "FileMapping",
@@ -19,5 +19,4 @@ __all__ = [
     "import_opportunities",
     "import_users",
     "load_mapping",
-    "write_errors",
 ]

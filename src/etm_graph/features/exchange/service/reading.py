@@ -84,8 +84,8 @@ class Table:
             next(records)
             yield from _without_footer(self._rows(records))
 
-    def _rows(self, records: _Records) -> Iterator[tuple[list[str], RawRow | RowError]]:
-        """Each row's cells, and what it is; no cells for a row that is not even CSV."""
+    def _rows(self, records: _Records) -> Iterator[tuple[list[str] | None, RawRow | RowError]]:
+        """Each row's cells, and what it is; None for the cells of a row that is not even CSV."""
         while True:
             line = records.line_num + 1
             try:
@@ -93,7 +93,7 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield [], RowError(line, None, _explain(error))
+                yield None, RowError(line, None, _explain(error))
                 continue
             yield cells, self._row(line, cells)
 
@@ -135,26 +135,18 @@ def _unstorable(cell: str) -> str | None:
     return None
 
 
-def _without_footer(rows: Iterator[tuple[list[str], RawRow | RowError]]) -> Iterator[RawRow | RowError]:
+def _without_footer(rows: Iterator[tuple[list[str] | None, RawRow | RowError]]) -> Iterator[RawRow | RowError]:
     """The rows without blank lines, and without the lines that Salesforce appends to a report after a blank one."""
-    held: list[tuple[list[str], RawRow | RowError]] = []
+    held: list[tuple[str, RawRow | RowError]] = []
     after_blank = False
     for cells, row in rows:
-        if not any(cell.strip() for cell in cells) and not (not cells and isinstance(row, RowError) and row.reason):
+        if cells is not None and not any(cell.strip() for cell in cells):
             after_blank = True
-        elif after_blank and len(cells) == 1 and isinstance(row, RowError):
-            held.append((cells, row))
+        elif cells is not None and after_blank and len(cells) == 1 and isinstance(row, RowError):
+            held.append((cells[0], row))
         else:
             yield from (kept for _, kept in held)
             held, after_blank = [], False
             yield row
-    if not any(cells[0].startswith(FOOTER) for cells, _ in held):
+    if not any(text.startswith(FOOTER) for text, _ in held):
         yield from (kept for _, kept in held)
-
-
-def write_errors(path: Path, errors: Sequence[RowError]) -> None:
-    """Write every error as a row of CSV: line, column, reason."""
-    with path.open("w", encoding="utf-8", newline="") as target:
-        rows = csv.writer(target)
-        rows.writerow(["line", "column", "reason"])
-        rows.writerows((error.line, error.column, error.reason) for error in errors)

@@ -128,5 +128,5 @@ def _on_cycles(starts: Iterable[str], above: Mapping[str, str | None]) -> set[st
             here = above.get(here)
         if here is not None and here in trail:
             cycles |= {key for key, place in trail.items() if place >= trail[here]}
-        settled |= trail.keys()
+        settled.update(trail)
     return cycles & set(starts)

@@ -24,6 +24,7 @@ _MONEY = re.compile(
     r"\s*(?P<digits>\d[\d.,'’\s]*)\s*(?P<after>[A-Z]{3}|[^\s\w\d.,()−-])?\s*(?P<close>\))?"
 )
 _SCIENTIFIC = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d{1,2}")
+_SPACED = re.compile(r"[-−]?\d{1,3}([\s'’]\d{3})+([.,]\d*)?")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}")
@@ -58,6 +59,8 @@ def parse_number(text: str, habits: Habits) -> Decimal:
     if _SCIENTIFIC.fullmatch(text):
         return Decimal(text)
     digits = re.sub(r"[\s'’]", "", text).replace("−", "-")
+    if digits != text.replace("−", "-") and not _SPACED.fullmatch(text):
+        raise ValueError(f"{text!r} is no number")
     mark = habits.decimal or _decimal_mark(digits.lstrip("-"))
     other = "," if mark == "." else "."
     whole, _, fraction = digits.partition(mark)
@@ -95,7 +98,10 @@ def parse_money(text: str, habits: Habits) -> Money:
     if found is None or bool(found["open"]) != bool(found["close"]):
         raise ValueError(f"{text!r} is no amount")
     amount = parse_number(found["digits"].strip(), habits)
-    if found["open"] or found["minus"] or found["sign"]:
+    negative = [sign for sign in ("open", "minus", "sign") if found[sign]]
+    if len(negative) > 1:
+        raise ValueError(f"{text!r} is no amount")
+    if negative:
         amount = -amount
     signs = {_currency(sign) for sign in (found["before"], found["after"]) if sign}
     if len(signs) > 1:
