@@ -17,8 +17,9 @@ from etm_graph.features.activation.jobs import ActivationJobs
 from etm_graph.features.activation.service.requests import ACTIVATE, RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts
 from etm_graph.features.crm import queries as crm
-from etm_graph.features.crm.service import AccountsChanged, OpportunitiesChanged
+from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged
 from etm_graph.features.rules import queries as rules
+from etm_graph.features.rules.service import refuse_field_in_use
 from etm_graph.features.territories import queries as territories
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
@@ -69,7 +70,11 @@ def make_reactions(engine: Engine) -> Reactions:
     async def realign(work: UnitOfWork, happening: OpportunitiesChanged) -> None:
         await realign_opportunities(work, engine, happening.opportunity_ids)
 
-    return {AccountsChanged: [reassign], OpportunitiesChanged: [realign]}
+    async def keep_field(work: UnitOfWork, happening: CustomFieldDeleting) -> None:
+        if happening.object_type == "ACCOUNT":
+            await refuse_field_in_use(work, happening.developer_name)
+
+    return {AccountsChanged: [reassign], OpportunitiesChanged: [realign], CustomFieldDeleting: [keep_field]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.criteria import Criterion, compile_criterion
-from etm_graph.core.errors import BusinessError, Invalid, NotFound, Taken
+from etm_graph.core.errors import BusinessError, InUse, Invalid, NotFound, Taken
 from etm_graph.core.filter_logic import parse
 from etm_graph.core.names import check_developer_name, check_name
 from etm_graph.events.unit_of_work import UnitOfWork
@@ -90,6 +90,15 @@ async def create_rule(
     seq = work.record(model_id, draft)
     await work.session.execute(update(assignment_rule).where(assignment_rule.c.id == rule_id).values(version=seq))
     return rule_id
+
+
+async def refuse_field_in_use(work: UnitOfWork, developer_name: str) -> None:
+    """Raise `InUse` when a rule of any model names the custom field of accounts, saying which."""
+    named = assignment_rule.c.criteria.contains([{"field": f"custom.{developer_name}"}])
+    rows = await work.session.rows(select(assignment_rule.c.developer_name).where(named).limit(4))
+    if rows:
+        listed = ", ".join(row.developer_name for row in rows)
+        raise InUse(f"Rules use {developer_name}, such as {listed}; change them first.", field=["id"])
 
 
 async def locate_rule(work: UnitOfWork, rule_id: int) -> tuple[models.ModelHead, Row[Any]]:
