@@ -11,6 +11,7 @@ from rich.console import Console
 
 from etm_graph import serving
 from etm_graph.api import print_schema
+from etm_graph.core.access import Role
 from etm_graph.core.errors import Invalid
 from etm_graph.demo.records import Sizes
 from etm_graph.importing import ImportRequest
@@ -86,6 +87,22 @@ def import_(
         raise typer.Exit(2) from error
     if not good:
         raise typer.Exit(1)
+
+
+@main.command()
+def grant(
+    user: Annotated[str, typer.Option(help="User name.")],
+    role: Annotated[Role, typer.Option(help="What the user is to be.")],
+    path: Annotated[str, typer.Option(help="A territory's path, such as /Global/US/, or / for all.")] = "/",
+) -> None:
+    """Give a user a role on the organisation, or on a territory and what is below it in every model."""
+    settings = Settings()
+    try:
+        asyncio.run(serving.give_role(settings, serving.database_url(settings), user, role, path))
+    except (ValueError, Invalid) as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+    console.print(f"{user} is {role} on {path} now.")
 
 
 @main.command("api-key")

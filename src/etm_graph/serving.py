@@ -16,7 +16,9 @@ from rich.progress import Progress as RichProgress
 from sqlalchemy.engine import make_url
 from structlog.typing import Processor
 
+from etm_graph.access.grants import add_grant
 from etm_graph.app import Process, make_app, make_process, token_config
+from etm_graph.core.access import Role
 from etm_graph.db.embedded import start_embedded
 from etm_graph.db.migrate import migrate
 from etm_graph.demo.load import is_new, load_demo
@@ -111,7 +113,8 @@ async def prepare(url: str) -> None:
 
 async def load_demo_company(settings: Settings, url: str, console: Console, sizes: Sizes) -> bool:
     """Load the demo company with a progress bar; False, with nothing touched, when the database is not new."""
-    process = make_process(settings, url, dev_secret(settings))
+    patient = settings.model_copy(update={"statement_timeout_ms": 0})
+    process = make_process(patient, url, dev_secret(settings))
     try:
         if not await is_new(process.database):
             return False
@@ -137,6 +140,19 @@ async def run_as_system(process: Process, model_id: int) -> None:
         await run_model(work, process.services.get(Engine), model_id)
 
 
+async def give_role(settings: Settings, url: str, user: str, role: Role, path: str) -> None:
+    """Give a user a role on the organisation or below a path. Raises `ValueError` for an unknown user, `Invalid`."""
+    process = make_process(settings, url, dev_secret(settings))
+    try:
+        async with process.database.write() as session:
+            found = await find_user(session, user)
+            if found is None:
+                raise ValueError(f"There is no user {user}.")
+            await add_grant(session, found.id, role, now=datetime.now(UTC), granted_by=None, path=path)
+    finally:
+        await process.database.close()
+
+
 async def new_api_key(settings: Settings, url: str, user: str, name: str, life: timedelta) -> str:
     """A new API key of a user, to be shown once. Raises `ValueError` for an unknown user."""
     process = make_process(settings, url, dev_secret(settings))
@@ -155,7 +171,8 @@ async def new_api_key(settings: Settings, url: str, user: str, name: str, life: 
 
 async def import_file(settings: Settings, url: str, request: ImportRequest, console: Console) -> bool:
     """Import a file and print the report; True when every row was good. Raises `Invalid` for an unusable file."""
-    process = make_process(settings, url, dev_secret(settings))
+    patient = settings.model_copy(update={"statement_timeout_ms": 0})
+    process = make_process(patient, url, dev_secret(settings))
     try:
         report = await run_import(process, request, console)
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import polars as pl
+from sqlalchemy import text
 
 from etm_graph.analytics.aligning import align_all
 from etm_graph.core.changes import CRM_STREAM
@@ -19,6 +20,7 @@ from etm_graph.features.models.queries import active_model_id
 async def run_all(work: UnitOfWork, engine: Engine, model_id: int) -> int:
     """Compute a locked model for all accounts and write the difference; returns how many assignments changed."""
     session = work.session
+    await session.execute(text("SET LOCAL statement_timeout = 0"))  # as long as it takes for all accounts
     snapshot = await engine.snapshot(session)
     pairs = await engine.derive(session, model_id, snapshot.frame)
     return await _write(work, model_id, pairs, None)

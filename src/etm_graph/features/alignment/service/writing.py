@@ -33,6 +33,7 @@ async def write_assignments(
     )
     ruled = pairs.filter("by_rule").select("object_id", "territory_id", "rule_ids")
     await session.copy("found", ["account_id", "territory_id", "rule_ids"], list(ruled.iter_rows()))
+    await session.execute(text("ANALYZE found"))
     scope = await _scope(session, account_ids)
     values = {"model": model_id, "now": now}
     match = "f.account_id = s.account_id AND f.territory_id = s.territory_id"
@@ -78,6 +79,7 @@ async def write_alignment(
     )
     rows = list(decisions.select("account_id", "territory_id", "reason").iter_rows())
     await session.copy("decided", ["account_id", "territory_id", "reason"], rows)
+    await session.execute(text("ANALYZE decided"))
     scope = "" if account_ids is None else "WHERE o.account_id = ANY(:accounts)"
     statement = text(
         "INSERT INTO opportunity_alignment AS a (model_id, opportunity_id, territory_id, cause, reason) "

@@ -1,4 +1,4 @@
-"""The change feed: what happened in a model, live and resumable (docs/api.md, "Subscriptions")."""
+"""The change feed: what happened in a model, live and resumable (docs/guide/client.md)."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -311,7 +311,7 @@ Item = ChangeEvent | Checkpoint | Lagging | ResyncRequired
 async def follow_model(
     context: Context, model_id: int, after: str | None, wanted: Wanted, *, until_active: bool
 ) -> AsyncGenerator[Item, None]:
-    """The wanted changes of a model from a cursor on (docs/api.md, "Subscriptions").
+    """The wanted changes of a model from a cursor on (docs/guide/client.md).
 
     until_active: complete after the model came into force. Holds no session while it waits.
     """
