@@ -23,6 +23,7 @@ from etm_graph.features.territories.schema.types import load_memberships, load_t
 from etm_graph.features.threads.schema.roots import ThreadMutation, ThreadQuery, ThreadSubscription
 from etm_graph.features.threads.schema.types import load_comments, load_threads
 from etm_graph.graphql.context import BatchFunction, Context
+from etm_graph.graphql.declaring import open_to_callers, require_declared
 from etm_graph.graphql.execution import limiters
 from etm_graph.graphql.ids import Node
 from etm_graph.graphql.nodes import load_nodes
@@ -51,6 +52,7 @@ class NodeQuery:
     """Relay's root fields."""
 
     @strawberry.field(description="One object by its global id; null when there is none that you may read.")
+    @open_to_callers("every type decides for itself who may fetch it")
     async def node(
         self,
         info: Info[Context, None],
@@ -60,6 +62,7 @@ class NodeQuery:
         return (await load_nodes(LOADERS, [id], info.context))[0]
 
     @strawberry.field(description="Objects by their global ids, in that order; null for those that you may not read.")
+    @open_to_callers("every type decides for itself who may fetch it")
     async def nodes(
         self,
         info: Info[Context, None],
@@ -90,13 +93,14 @@ Subscription = merge_types("Subscription", (ModelSubscription, ThreadSubscriptio
 
 
 def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
         config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort),
     )
+    return require_declared(schema)
 
 
 def make_schema(settings: Settings) -> strawberry.Schema:

@@ -36,6 +36,7 @@ def batched(function: BatchFunction, *, description: str, deprecation_reason: st
         *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
     ]
     resolve.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by Strawberry
+    resolve.__dict__.update(vars(function))  # what it declares (declaring.py)
     resolve.__module__ = function.__module__
     resolve.__name__ = function.__name__
     field = strawberry.field(resolver=resolve, description=description, deprecation_reason=deprecation_reason)

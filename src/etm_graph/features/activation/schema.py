@@ -18,6 +18,7 @@ from etm_graph.features.models.schema.roots import KEY_MEANING, TerritoryModelPa
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, decode_id, decode_optional_id, encode_id
 from etm_graph.graphql.mutations import Outcome, UserError, mutate
@@ -43,6 +44,7 @@ describe(
 
 
 @strawberry.type(description="A long-running piece of work.")
+@needs(Act.READ, Kind.JOB)
 class Job(Node):
     """A row of job."""
 
@@ -96,6 +98,7 @@ class JobQuery:
     """Root fields that read jobs."""
 
     @strawberry.field(description="One job; null when there is none that you may read.")
+    @needs(Act.READ, Kind.JOB)
     async def job(
         self,
         info: ContextInfo,
@@ -110,6 +113,7 @@ class JobSubscription:
     """Root fields that watch jobs."""
 
     @strawberry.subscription(description="A job whenever it gets on; completes when it has ended.")
+    @needs(Act.READ, Kind.JOB)
     async def job_progress(
         self, info: ContextInfo, job_id: Annotated[strawberry.ID, strawberry.argument(description="The job.")]
     ) -> AsyncGenerator[Job, None]:
@@ -193,6 +197,7 @@ class ActivationMutation:
     """Root fields that put models in and out of force."""
 
     @strawberry.mutation(description="Put a draft in force: computed beside the readers, then one atomic switch.")
+    @needs(Act.ACTIVATE, Kind.MODEL)
     async def territory_model_activate(self, info: ContextInfo, input: TerritoryModelActivateInput) -> JobPayload:
         """Activate a draft."""
         return await _start(
@@ -209,6 +214,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Put an archived model in force again, at once, with its stored assignments.")
+    @needs(Act.RESTORE, Kind.MODEL)
     async def territory_model_restore(self, info: ContextInfo, input: TerritoryModelRestoreInput) -> JobPayload:
         """Restore an archived model."""
         return await _start(
@@ -224,6 +230,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Compute the active model's assignments anew, for all accounts.")
+    @needs(Act.RUN, Kind.MODEL)
     async def territory_model_run(self, info: ContextInfo, input: TerritoryModelInput) -> JobPayload:
         """Run the active model."""
         return await _start(
@@ -234,6 +241,7 @@ class ActivationMutation:
         )
 
     @strawberry.mutation(description="Take the active model out of force.")
+    @needs(Act.ARCHIVE, Kind.MODEL)
     async def territory_model_archive(self, info: ContextInfo, input: TerritoryModelInput) -> TerritoryModelPayload:
         """Archive the active model."""
         outcome = await mutate(
@@ -242,6 +250,7 @@ class ActivationMutation:
         return await model_payload(info.context, outcome)
 
     @strawberry.mutation(description="Make a draft again of a model whose activation failed.")
+    @needs(Act.ACTIVATE, Kind.MODEL)
     async def territory_model_activation_abandon(
         self,
         info: ContextInfo,

@@ -23,6 +23,7 @@ from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
 
@@ -35,6 +36,7 @@ PeriodKeys = Annotated[
 
 
 @strawberry.type(description="Amounts by category in corporate currency; null for those who may not see money.")
+@needs(Act.READ_MONEY, Kind.FORECAST)
 class ForecastAmounts:
     """Individual and cumulative amounts."""
 
@@ -77,6 +79,7 @@ async def _territories(cells: "Sequence[ForecastCell]", context: Context) -> lis
 
 
 @strawberry.type(description="One territory in one fiscal period.")
+@needs(Act.READ, Kind.FORECAST)
 class ForecastCell:
     """A cell of the grid."""
 
@@ -93,6 +96,7 @@ class ForecastCell:
 
 
 @strawberry.type(description="A model's forecast: a cell for every territory that you may read and every period.")
+@needs(Act.READ, Kind.FORECAST)
 class ForecastGrid:
     """All cells, and what belongs to no territory."""
 
@@ -232,6 +236,7 @@ class ForecastQuery:
     """Root fields of forecasts."""
 
     @strawberry.field(description="The fiscal periods of a kind with a day in a range of days, in order; at most 40.")
+    @needs(Act.READ, Kind.ORGANISATION)
     async def fiscal_periods(
         self,
         info: Info[Context, None],

@@ -3,9 +3,11 @@
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.features.models.schema.roots import KEY_MEANING, TerritoryModelPayload, model_payload
 from etm_graph.features.scenarios import service
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.ids import decode_id
 from etm_graph.graphql.mutations import mutate
 
@@ -26,6 +28,7 @@ class ScenarioMutation:
     """Root fields that make scenarios."""
 
     @strawberry.mutation(description="Copy a model with territories, members, rules and decisions into a new draft.")
+    @needs(Act.CLONE, Kind.MODEL)
     async def territory_model_clone(
         self,
         info: Info[Context, None],

@@ -3,12 +3,14 @@
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.features.alignment import service
 from etm_graph.features.alignment.service import Engine
 from etm_graph.features.models.schema.feed import ChangeEvent, load_change
 from etm_graph.features.models.schema.roots import KEY_MEANING
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.ids import decode_id
 from etm_graph.graphql.mutations import Outcome, UserError, mutate
 
@@ -61,6 +63,7 @@ class AlignmentMutation:
     """Root fields that change assignments."""
 
     @strawberry.mutation(description="Assign an account to a territory by hand; runs never take it away.")
+    @needs(Act.CREATE, Kind.ASSIGNMENT)
     async def account_assign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Assign."""
         engine = info.context.services.get(Engine)
@@ -68,6 +71,7 @@ class AlignmentMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Take an assignment by hand back; what rules assign stays.")
+    @needs(Act.DELETE, Kind.ASSIGNMENT)
     async def account_unassign(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Unassign."""
         engine = info.context.services.get(Engine)
@@ -75,6 +79,7 @@ class AlignmentMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Keep rules from assigning an account to a territory.")
+    @needs(Act.CREATE, Kind.ASSIGNMENT)
     async def account_exclude(self, info: ContextInfo, input: ExclusionInput) -> AssignmentPayload:
         """Exclude."""
         engine = info.context.services.get(Engine)
@@ -84,6 +89,7 @@ class AlignmentMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Take an exclusion back.")
+    @needs(Act.DELETE, Kind.ASSIGNMENT)
     async def account_include(self, info: ContextInfo, input: AssignmentInput) -> AssignmentPayload:
         """Include."""
         engine = info.context.services.get(Engine)

@@ -19,6 +19,7 @@ from etm_graph.features.rules.schema.types import AssignmentRule, load_rules
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needing, needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
 from etm_graph.graphql.pages import After, Connection, Edge, First, PageInfo, make_page
@@ -54,6 +55,7 @@ async def _accounts(items: "Sequence[Assignment]", context: Context) -> list[Acc
 
 
 @strawberry.type(description="An account in a territory.")
+@needs(Act.READ, Kind.ASSIGNMENT)
 class Assignment:
     """One pair of the engine."""
 
@@ -66,19 +68,23 @@ class Assignment:
 
 
 @strawberry.type(description="What a territory has, in corporate currency.")
+@needs(Act.READ, Kind.ASSIGNMENT)
 class TerritorySums:
     """Sums of one territory."""
 
     account_count: int = strawberry.field(description="How many accounts.")
     annual_revenue: float | None = strawberry.field(
-        description="Their revenue a year, rounded to cents; null for those who may not see money."
+        description="Their revenue a year, rounded to cents; null for those who may not see money.",
+        metadata=needing(Act.READ_MONEY, Kind.ASSIGNMENT),
     )
     pipeline: float | None = strawberry.field(
-        description="Open pipeline of the opportunities that roll up here; null for those who may not see money."
+        description="Open pipeline of the opportunities that roll up here; null for those who may not see money.",
+        metadata=needing(Act.READ_MONEY, Kind.ASSIGNMENT),
     )
 
 
 @strawberry.type(description="What a model's rules, as they are now, make of all accounts.")
+@needs(Act.READ, Kind.ASSIGNMENT)
 class AssignmentPreview:
     """Totals of a model."""
 
@@ -193,6 +199,7 @@ async def _previews(parents: Sequence[TerritoryModel], context: Context) -> list
 
 
 @strawberry.type(description="The territory that an opportunity rolls up to in the active model, and why.")
+@needs(Act.READ, Kind.ASSIGNMENT)
 class OpportunityAlignment:
     """A row of opportunity_alignment."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import EntityType
 from etm_graph.core.rollup import ForecastCategory
 from etm_graph.features.crm import queries, service
@@ -35,6 +36,7 @@ from etm_graph.features.crm.schema.types import (
 )
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs, open_to_callers
 from etm_graph.graphql.ids import decode_id, decode_optional_id
 from etm_graph.graphql.inputs import given
 from etm_graph.graphql.mutations import mutate
@@ -102,6 +104,7 @@ class CrmQuery:
     """Root fields that read the CRM."""
 
     @strawberry.field(description="Who is asking.")
+    @open_to_callers("everybody may know who they are here")
     async def viewer(self, info: ContextInfo) -> User:
         """The caller."""
         found = (await load_users([info.context.principal.user_id], info.context))[0]
@@ -109,6 +112,7 @@ class CrmQuery:
         return found
 
     @strawberry.field(description="The organisation's settings.")
+    @needs(Act.READ, Kind.ORGANISATION)
     async def organisation(self, info: ContextInfo) -> Organisation:
         """The organisation."""
         row = await queries.organisation_of(await info.context.session())
@@ -120,6 +124,7 @@ class CrmQuery:
         )
 
     @strawberry.field(description="All users, by user name.")
+    @needs(Act.READ, Kind.ORGANISATION)
     async def users(
         self, info: ContextInfo, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User]:
@@ -129,11 +134,13 @@ class CrmQuery:
         return connect(rows, queries.USERS, page, User.of, (_count_users, None, {}))
 
     @strawberry.field(description="The custom fields of every object type.")
+    @needs(Act.READ, Kind.ORGANISATION)
     async def custom_fields(self, info: ContextInfo) -> list[CustomField]:
         """All custom fields."""
         return [CustomField.of(row) for row in await queries.list_custom_fields(await info.context.session())]
 
     @strawberry.field(description="The accounts that you may read.")
+    @needs(Act.READ, Kind.CRM)
     async def accounts(
         self,
         info: ContextInfo,
@@ -155,6 +162,7 @@ class CrmQuery:
         return connect(rows, order, page, Account.of, (_count_accounts, wanted, {}))
 
     @strawberry.field(description="One account; null when there is none that you may read.")
+    @needs(Act.READ, Kind.CRM)
     async def account(
         self,
         info: ContextInfo,
@@ -164,6 +172,7 @@ class CrmQuery:
         return (await load_accounts([decode_id(id, "Account")], info.context))[0]
 
     @strawberry.field(description="One opportunity; null when there is none that you may read.")
+    @needs(Act.READ, Kind.CRM)
     async def opportunity(
         self,
         info: ContextInfo,
@@ -221,6 +230,7 @@ class CrmMutation:
     """Root fields that change the CRM."""
 
     @strawberry.mutation(description="Create a user.")
+    @needs(Act.CREATE, Kind.ORGANISATION)
     async def user_create(self, info: ContextInfo, input: inputs.UserCreateInput) -> UserPayload:
         """Create a user."""
         values = {**given(input, "name", "email", "time_zone", "locale"), **_references(input)}
@@ -228,6 +238,7 @@ class CrmMutation:
         return await user_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a user, also who is above in the management hierarchy.")
+    @needs(Act.UPDATE, Kind.ORGANISATION)
     async def user_update(self, info: ContextInfo, input: inputs.UserUpdateInput) -> UserPayload:
         """Change a user."""
         fields = given(input, "name", "email", "time_zone", "locale", "active", "suspended")
@@ -240,6 +251,7 @@ class CrmMutation:
         return await user_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a user whom nothing refers to.")
+    @needs(Act.DELETE, Kind.ORGANISATION)
     async def user_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a user."""
         return await delete_and_answer(
@@ -250,6 +262,7 @@ class CrmMutation:
         )
 
     @strawberry.mutation(description="Add a field to accounts, for rules and filters.")
+    @needs(Act.CREATE, Kind.ORGANISATION)
     async def custom_field_create(self, info: ContextInfo, input: inputs.CustomFieldCreateInput) -> CustomFieldPayload:
         """Create a custom field."""
         outcome = await mutate(
@@ -262,6 +275,7 @@ class CrmMutation:
         return await custom_field_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a custom field's label or picklist values.")
+    @needs(Act.UPDATE, Kind.ORGANISATION)
     async def custom_field_update(self, info: ContextInfo, input: inputs.CustomFieldUpdateInput) -> CustomFieldPayload:
         """Change a custom field."""
         values = given(input, "label", "picklist_values")
@@ -275,6 +289,7 @@ class CrmMutation:
         return await custom_field_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a custom field in which no record holds a value.")
+    @needs(Act.DELETE, Kind.ORGANISATION)
     async def custom_field_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete a custom field."""
         return await delete_and_answer(
@@ -285,6 +300,7 @@ class CrmMutation:
         )
 
     @strawberry.mutation(description="Create an account; the active model assigns it in the same transaction.")
+    @needs(Act.CREATE, Kind.CRM)
     async def account_create(self, info: ContextInfo, input: inputs.AccountCreateInput) -> AccountPayload:
         """Create an account."""
         values = {**given(input, "external_id", *_ACCOUNT), **_references(input)}
@@ -296,6 +312,7 @@ class CrmMutation:
         return await account_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an account; the active model follows in the same transaction.")
+    @needs(Act.UPDATE, Kind.CRM)
     async def account_update(self, info: ContextInfo, input: inputs.AccountUpdateInput) -> AccountPayload:
         """Change an account."""
         values = {**given(input, "excluded_from_realignment", *_ACCOUNT), **_references(input)}
@@ -310,6 +327,7 @@ class CrmMutation:
         return await account_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an account that has no opportunities.")
+    @needs(Act.DELETE, Kind.CRM)
     async def account_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an account."""
         return await delete_and_answer(
@@ -320,6 +338,7 @@ class CrmMutation:
         )
 
     @strawberry.mutation(description="Create an opportunity; its territory follows in the same transaction.")
+    @needs(Act.CREATE, Kind.CRM)
     async def opportunity_create(self, info: ContextInfo, input: inputs.OpportunityCreateInput) -> OpportunityPayload:
         """Create an opportunity."""
         values = _opportunity_values(input, "external_id")
@@ -333,6 +352,7 @@ class CrmMutation:
         return await opportunity_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an opportunity; its territory follows in the same transaction.")
+    @needs(Act.UPDATE, Kind.CRM)
     async def opportunity_update(self, info: ContextInfo, input: inputs.OpportunityUpdateInput) -> OpportunityPayload:
         """Change an opportunity."""
         values = _opportunity_values(input, "excluded_from_territory_assignment")
@@ -346,6 +366,7 @@ class CrmMutation:
         return await opportunity_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an opportunity.")
+    @needs(Act.DELETE, Kind.CRM)
     async def opportunity_delete(self, info: ContextInfo, input: inputs.CrmDeleteInput) -> CrmDeletePayload:
         """Delete an opportunity."""
         return await delete_and_answer(

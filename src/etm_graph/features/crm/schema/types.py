@@ -14,6 +14,7 @@ from etm_graph.core.rollup import ForecastCategory
 from etm_graph.features.crm import queries
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, encode_id
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
@@ -50,6 +51,7 @@ async def _reports(
 
 
 @strawberry.type(description="A person who signs in, owns records or is a member of territories.")
+@needs(Act.READ, Kind.ORGANISATION)
 class User(Node):
     """A row of app_user."""
 
@@ -117,6 +119,7 @@ describe(
 
 
 @strawberry.type(description="A field that the organisation added to an object type.")
+@needs(Act.READ, Kind.ORGANISATION)
 class CustomField(Node):
     """A row of custom_field."""
 
@@ -181,6 +184,7 @@ async def _parents(accounts: "Sequence[Account]", context: Context) -> "list[Acc
     return await load_accounts([account.parent_key for account in accounts], context)
 
 
+@needs(Act.READ_MONEY, Kind.CRM)
 async def _revenues(accounts: "Sequence[Account]", context: Context) -> list[Decimal | None]:
     return [account.revenue if _sees_money(context) else None for account in accounts]
 
@@ -235,6 +239,7 @@ async def _opportunities(
 
 
 @strawberry.type(description="A customer or prospect.")
+@needs(Act.READ, Kind.CRM)
 class Account(Node):
     """A row of account."""
 
@@ -306,11 +311,13 @@ async def _accounts(opportunities: "Sequence[Opportunity]", context: Context) ->
     return await load_accounts([opportunity.account_key for opportunity in opportunities], context)
 
 
+@needs(Act.READ_MONEY, Kind.CRM)
 async def _amounts(opportunities: "Sequence[Opportunity]", context: Context) -> list[Decimal | None]:
     return [opportunity.money if _sees_money(context) else None for opportunity in opportunities]
 
 
 @strawberry.type(description="A possible sale to an account.")
+@needs(Act.READ, Kind.CRM)
 class Opportunity(Node):
     """A row of opportunity."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.features.models import queries, service
 from etm_graph.features.models.schema.feed import (
@@ -22,6 +23,7 @@ from etm_graph.features.models.schema.types import (
     load_types,
 )
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.ids import decode_id, encode_id
 from etm_graph.graphql.inputs import given
 from etm_graph.graphql.mutations import Outcome, UserError, mutate
@@ -48,6 +50,7 @@ class ModelQuery:
     """Root fields that read models and types."""
 
     @strawberry.field(description="The territory models that you may read, newest first.")
+    @needs(Act.READ, Kind.MODEL)
     async def territory_models(
         self,
         info: ContextInfo,
@@ -69,6 +72,7 @@ class ModelQuery:
     @strawberry.field(
         description="One territory model by id or developer name; null when there is none that you may read."
     )
+    @needs(Act.READ, Kind.MODEL)
     async def territory_model(
         self,
         info: ContextInfo,
@@ -83,12 +87,14 @@ class ModelQuery:
         return None if row is None else TerritoryModel.of(row)
 
     @strawberry.field(description="The model in force; null when there is none that you may read.")
+    @needs(Act.READ, Kind.MODEL)
     async def active_territory_model(self, info: ContextInfo) -> TerritoryModel | None:
         """The active model."""
         row = await queries.active_model(await info.context.session(), info.context.viewer)
         return None if row is None else TerritoryModel.of(row)
 
     @strawberry.field(description="The organisation's territory types, highest priority first.")
+    @needs(Act.READ, Kind.ORGANISATION)
     async def territory_types(
         self, info: ContextInfo, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[TerritoryType]:
@@ -217,6 +223,7 @@ class ModelMutation:
     """Root fields that change models and types."""
 
     @strawberry.mutation(description="Create a territory type.")
+    @needs(Act.CREATE, Kind.ORGANISATION)
     async def territory_type_create(self, info: ContextInfo, input: TerritoryTypeCreateInput) -> TerritoryTypePayload:
         """Create a type."""
         outcome = await mutate(
@@ -227,6 +234,7 @@ class ModelMutation:
         return await _type_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a territory type.")
+    @needs(Act.UPDATE, Kind.ORGANISATION)
     async def territory_type_update(self, info: ContextInfo, input: TerritoryTypeUpdateInput) -> TerritoryTypePayload:
         """Change a type."""
         wanted = given(input, "name", "priority", "description")
@@ -240,6 +248,7 @@ class ModelMutation:
         return await _type_payload(info.context, outcome)
 
     @strawberry.mutation(description="Delete a territory type that no territory uses.")
+    @needs(Act.DELETE, Kind.ORGANISATION)
     async def territory_type_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Delete a type."""
         outcome = await mutate(
@@ -248,6 +257,7 @@ class ModelMutation:
         return await delete_payload(info.context, outcome, "TerritoryType")
 
     @strawberry.mutation(description="Create an empty draft.")
+    @needs(Act.CREATE, Kind.MODEL)
     async def territory_model_create(
         self, info: ContextInfo, input: TerritoryModelCreateInput
     ) -> TerritoryModelPayload:
@@ -260,6 +270,7 @@ class ModelMutation:
         return await model_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a draft's name or description.")
+    @needs(Act.UPDATE, Kind.MODEL)
     async def territory_model_update(
         self, info: ContextInfo, input: TerritoryModelUpdateInput
     ) -> TerritoryModelPayload:
@@ -275,6 +286,7 @@ class ModelMutation:
         return await model_payload(info.context, outcome)
 
     @strawberry.mutation(description="Delete a draft with all that belongs to it.")
+    @needs(Act.DELETE, Kind.MODEL)
     async def territory_model_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Delete a draft."""
         outcome = await mutate(
@@ -283,6 +295,7 @@ class ModelMutation:
         return await delete_payload(info.context, outcome, "TerritoryModel")
 
     @strawberry.mutation(description="Set what a territory type's priority is in one draft.")
+    @needs(Act.UPDATE, Kind.MODEL)
     async def territory_model_type_priority_set(
         self,
         info: ContextInfo,
@@ -316,6 +329,7 @@ class ModelSubscription:
     @strawberry.subscription(
         description="Every change of a model's structure and state, live; completes on activation."
     )
+    @needs(Act.READ, Kind.MODEL)
     async def draft_changes(
         self,
         info: ContextInfo,

@@ -7,6 +7,7 @@ from typing import Any, Optional, Self
 import strawberry
 from sqlalchemy import Row
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.events.cursors import encode_cursor
@@ -15,6 +16,7 @@ from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.models import queries
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, encode_id
 from etm_graph.graphql.scalars import BigInt
@@ -42,6 +44,7 @@ describe(
 
 
 @strawberry.type(description="An organisation-wide kind of territory.")
+@needs(Act.READ, Kind.ORGANISATION)
 class TerritoryType(Node):
     """A row of territory_type."""
 
@@ -109,6 +112,7 @@ async def _crm_cursors(models: "Sequence[TerritoryModel]", context: Context) -> 
 
 
 @strawberry.type(description="One territory structure with a state.")
+@needs(Act.READ, Kind.MODEL)
 class TerritoryModel(Node):
     """A row of territory_model with its stream's heads."""
 

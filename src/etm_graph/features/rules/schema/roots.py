@@ -5,12 +5,14 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.criteria import Criterion, Operator
 from etm_graph.features.models.schema.feed import ChangeEvent, load_change
 from etm_graph.features.models.schema.roots import KEY_MEANING, VERSION_MEANING, DeletePayload, delete_payload
 from etm_graph.features.rules import service
 from etm_graph.features.rules.schema.types import AssignmentRule, load_rules
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.ids import decode_id
 from etm_graph.graphql.inputs import given
 from etm_graph.graphql.mutations import Outcome, UserError, mutate
@@ -24,6 +26,7 @@ class RuleQuery:
     """Root fields that read rules."""
 
     @strawberry.field(description="One assignment rule; null when there is none that you may read.")
+    @needs(Act.READ, Kind.RULE)
     async def assignment_rule(
         self,
         info: ContextInfo,
@@ -127,6 +130,7 @@ class RuleMutation:
     """Root fields that change rules."""
 
     @strawberry.mutation(description="Create an assignment rule in a draft.")
+    @needs(Act.CREATE, Kind.RULE)
     async def assignment_rule_create(self, info: ContextInfo, input: RuleCreateInput) -> RulePayload:
         """Create a rule."""
         outcome = await mutate(
@@ -145,6 +149,7 @@ class RuleMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Change an assignment rule; others' edits of other fields are merged.")
+    @needs(Act.UPDATE, Kind.RULE)
     async def assignment_rule_update(self, info: ContextInfo, input: RuleUpdateInput) -> RulePayload:
         """Change a rule."""
         wanted = given(input, "name", "filter_logic", "is_active")
@@ -159,6 +164,7 @@ class RuleMutation:
         return await _payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete an assignment rule with its links.")
+    @needs(Act.DELETE, Kind.RULE)
     async def assignment_rule_delete(self, info: ContextInfo, input: RuleDeleteInput) -> DeletePayload:
         """Delete a rule."""
         outcome = await mutate(
@@ -169,6 +175,7 @@ class RuleMutation:
         return await delete_payload(info.context, outcome, "AssignmentRule")
 
     @strawberry.mutation(description="Let a rule assign to a territory, and below it when asked.")
+    @needs(Act.UPDATE, Kind.RULE)
     async def assignment_rule_link(self, info: ContextInfo, input: RuleLinkInput) -> RulePayload:
         """Link a rule."""
         outcome = await mutate(
@@ -184,6 +191,7 @@ class RuleMutation:
         return await _payload(info.context, outcome)
 
     @strawberry.mutation(description="Stop a rule from assigning to a territory.")
+    @needs(Act.UPDATE, Kind.RULE)
     async def assignment_rule_unlink(self, info: ContextInfo, input: RuleUnlinkInput) -> RulePayload:
         """Unlink a rule."""
         outcome = await mutate(

@@ -6,12 +6,14 @@ from typing import Any, Self
 import strawberry
 from sqlalchemy import Row
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.criteria import Operator
 from etm_graph.features.models.schema.types import TerritoryModel
 from etm_graph.features.rules import queries
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
 from etm_graph.graphql.ids import Node, encode_id
@@ -76,6 +78,7 @@ async def _links(rules: "Sequence[AssignmentRule]", context: Context) -> list[li
 
 
 @strawberry.type(description="Which accounts belong to the territories that it is linked to.")
+@needs(Act.READ, Kind.RULE)
 class AssignmentRule(Node):
     """A row of assignment_rule."""
 
@@ -166,6 +169,7 @@ async def _territory_rules(
     ]
 
 
+@needs(Act.READ, Kind.RULE)
 async def _territory_rule_counts(territories: Sequence[Territory], context: Context) -> list[int]:
     return await _count_territory_rules([territory.key for territory in territories], context)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.errors import NotFound
 from etm_graph.features.models.schema.feed import ChangeEvent, load_change
 from etm_graph.features.models.schema.roots import (
@@ -29,6 +30,7 @@ from etm_graph.features.territories.schema.types import (
 )
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
 from etm_graph.graphql.ids import decode_id, decode_optional_id
@@ -107,6 +109,7 @@ async def _territories(
     ]
 
 
+@needs(Act.READ, Kind.TERRITORY)
 async def _counts(models: Sequence[TerritoryModel], context: Context) -> list[int]:
     return await _count_territories([model.key for model in models], context, queries.TerritoryFilter())
 
@@ -125,6 +128,7 @@ class TerritoryQuery:
     """Root fields that read territories."""
 
     @strawberry.field(description="One territory; null when there is none that you may read.")
+    @needs(Act.READ, Kind.TERRITORY)
     async def territory(
         self,
         info: ContextInfo,
@@ -285,6 +289,7 @@ class TerritoryMutation:
     """Root fields that change territories and memberships."""
 
     @strawberry.mutation(description="Create a territory in a draft.")
+    @needs(Act.CREATE, Kind.TERRITORY)
     async def territory_create(self, info: ContextInfo, input: TerritoryCreateInput) -> TerritoryPayload:
         """Create a territory."""
         outcome = await mutate(
@@ -303,6 +308,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a territory; others' edits of other fields are merged.")
+    @needs(Act.UPDATE, Kind.TERRITORY)
     async def territory_update(self, info: ContextInfo, input: TerritoryUpdateInput) -> TerritoryPayload:
         """Change a territory."""
         outcome = await mutate(
@@ -315,6 +321,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Move a territory with everything below it.")
+    @needs(Act.MOVE, Kind.TERRITORY)
     async def territory_move(self, info: ContextInfo, input: TerritoryMoveInput) -> TerritoryPayload:
         """Move a territory."""
         outcome = await mutate(
@@ -330,6 +337,7 @@ class TerritoryMutation:
         return await territory_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a territory of a draft.")
+    @needs(Act.DELETE, Kind.TERRITORY)
     async def territory_delete(self, info: ContextInfo, input: TerritoryDeleteInput) -> DeletePayload:
         """Delete a territory."""
         outcome = await mutate(
@@ -345,6 +353,7 @@ class TerritoryMutation:
         return await delete_payload(info.context, outcome, "Territory")
 
     @strawberry.mutation(description="Make a user a member of a territory.")
+    @needs(Act.CREATE, Kind.MEMBERSHIP)
     async def territory_member_add(self, info: ContextInfo, input: MemberAddInput) -> MembershipPayload:
         """Add a member."""
         values = given(input, "role_in_territory", "effective_from", "effective_until")
@@ -361,6 +370,7 @@ class TerritoryMutation:
         return await _membership_payload(info.context, outcome)
 
     @strawberry.mutation(description="Change a member's role or period.")
+    @needs(Act.UPDATE, Kind.MEMBERSHIP)
     async def territory_member_update(self, info: ContextInfo, input: MemberUpdateInput) -> MembershipPayload:
         """Change a membership."""
         values = given(input, "role_in_territory", "effective_from", "effective_until")
@@ -374,6 +384,7 @@ class TerritoryMutation:
         return await _membership_payload(info.context, outcome)
 
     @strawberry.mutation(description="End a membership.")
+    @needs(Act.DELETE, Kind.MEMBERSHIP)
     async def territory_member_remove(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
         """Remove a member."""
         outcome = await mutate(

@@ -8,12 +8,14 @@ from typing import Any, Optional, Self
 import strawberry
 from sqlalchemy import Row
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.hierarchy import ancestor_paths
 from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.models.schema.types import TerritoryModel, TerritoryType, load_models, load_types
 from etm_graph.features.territories import queries
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, encode_id
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
@@ -129,6 +131,7 @@ async def _members(
 
 
 @strawberry.type(description="A node of one model's tree.")
+@needs(Act.READ, Kind.TERRITORY)
 class Territory(Node):
     """A row of territory."""
 
@@ -197,6 +200,7 @@ async def _member_territories(memberships: "Sequence[TerritoryMembership]", cont
 
 
 @strawberry.type(description="A user's place in a territory.")
+@needs(Act.READ, Kind.MEMBERSHIP)
 class TerritoryMembership(Node):
     """A row of territory_membership."""
 

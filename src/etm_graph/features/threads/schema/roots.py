@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.anchors import Anchor, AnchorKind, hangs_on
 from etm_graph.core.changes import Change
 from etm_graph.core.errors import NotFound
@@ -18,6 +19,7 @@ from etm_graph.features.threads.schema.types import ANCHOR_TYPES, Comment, Threa
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.extending import extend
 from etm_graph.graphql.ids import decode_id, split_id
 from etm_graph.graphql.mutations import Outcome, UserError, mutate
@@ -135,6 +137,7 @@ class ThreadQuery:
     """Root fields that read threads."""
 
     @strawberry.field(description="One thread; null when there is none that you may read.")
+    @needs(Act.READ, Kind.THREAD)
     async def thread(
         self,
         info: ContextInfo,
@@ -227,6 +230,7 @@ class ThreadMutation:
     """Root fields that change threads and comments."""
 
     @strawberry.mutation(description="Begin a thread on a model, a territory, a rule or a change.")
+    @needs(Act.CREATE, Kind.THREAD)
     async def thread_create(self, info: ContextInfo, input: ThreadCreateInput) -> ThreadPayload:
         """Begin a thread."""
         anchors = info.context.services.get(AnchorRegistry)
@@ -238,6 +242,7 @@ class ThreadMutation:
         return await _thread_payload(info.context, await mutate(info.context, input, create))
 
     @strawberry.mutation(description="Settle a thread's question; it can still be answered.")
+    @needs(Act.RESOLVE, Kind.THREAD)
     async def thread_resolve(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:
         """Resolve a thread."""
         outcome = await mutate(
@@ -246,6 +251,7 @@ class ThreadMutation:
         return await _thread_payload(info.context, outcome)
 
     @strawberry.mutation(description="Open a resolved thread again.")
+    @needs(Act.RESOLVE, Kind.THREAD)
     async def thread_reopen(self, info: ContextInfo, input: ThreadInput) -> ThreadPayload:
         """Reopen a thread."""
         outcome = await mutate(
@@ -254,6 +260,7 @@ class ThreadMutation:
         return await _thread_payload(info.context, outcome)
 
     @strawberry.mutation(description="Answer in a thread.")
+    @needs(Act.COMMENT, Kind.THREAD)
     async def comment_add(self, info: ContextInfo, input: CommentAddInput) -> CommentPayload:
         """Add a comment."""
         outcome = await mutate(
@@ -264,6 +271,7 @@ class ThreadMutation:
         return await _comment_payload(info.context, outcome)
 
     @strawberry.mutation(description="Say something else in your own comment; what it said is kept as a revision.")
+    @needs(Act.UPDATE, Kind.THREAD)
     async def comment_edit(self, info: ContextInfo, input: CommentEditInput) -> CommentPayload:
         """Edit a comment."""
         outcome = await mutate(
@@ -274,6 +282,7 @@ class ThreadMutation:
         return await _comment_payload(info.context, outcome, input.id)
 
     @strawberry.mutation(description="Delete a comment: its place stays, its words and former words do not.")
+    @needs(Act.DELETE, Kind.THREAD)
     async def comment_delete(self, info: ContextInfo, input: CommentDeleteInput) -> CommentPayload:
         """Delete a comment."""
         outcome = await mutate(
@@ -287,6 +296,7 @@ class ThreadSubscription:
     """Root fields that follow threads."""
 
     @strawberry.subscription(description="Every event of a model's threads, live; resumable like draftChanges.")
+    @needs(Act.READ, Kind.THREAD)
     async def thread_events(
         self,
         info: ContextInfo,

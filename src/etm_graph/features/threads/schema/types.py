@@ -7,6 +7,7 @@ from typing import Any, Self
 import strawberry
 from sqlalchemy import Row
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.anchors import AnchorKind
 from etm_graph.events.log import read_changes_by_number
 from etm_graph.features.crm.schema.types import User, load_users
@@ -15,6 +16,7 @@ from etm_graph.features.threads import queries
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, encode_id
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
@@ -114,6 +116,7 @@ async def _revisions(comments: "Sequence[Comment]", context: Context) -> list[li
 
 
 @strawberry.type(description="One comment of a thread.")
+@needs(Act.READ, Kind.THREAD)
 class Comment(Node):
     """A row of comment."""
 
@@ -186,6 +189,7 @@ async def _comments(
 
 
 @strawberry.type(description="A conversation that hangs on something of a model.")
+@needs(Act.READ, Kind.THREAD)
 class Thread(Node):
     """A row of thread."""
 
