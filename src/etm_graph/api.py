@@ -10,6 +10,7 @@ from strawberry.types import Info
 import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
+from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
 from etm_graph.features.forecasts.schema import ForecastQuery
@@ -74,7 +75,7 @@ class NodeQuery:
 
 Query = merge_types(
     "Query",
-    (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, ForecastQuery, JobQuery),
+    (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, ForecastQuery, ComparisonQuery, JobQuery),
 )
 Mutation = merge_types(
     "Mutation",

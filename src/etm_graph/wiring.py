@@ -15,12 +15,13 @@ from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
 from etm_graph.features.activation.service.requests import ACTIVATE, RUN
-from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts
+from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged
 from etm_graph.features.rules import queries as rules
-from etm_graph.features.rules.service import refuse_field_in_use
+from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
 from etm_graph.features.territories import queries as territories
+from etm_graph.features.territories.service import TerritoriesDeleting
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
 from etm_graph.jobs.worker import Worker
@@ -74,7 +75,12 @@ def make_reactions(engine: Engine) -> Reactions:
         if happening.object_type == "ACCOUNT":
             await refuse_field_in_use(work, happening.developer_name)
 
-    return {AccountsChanged: [reassign], OpportunitiesChanged: [realign], CustomFieldDeleting: [keep_field]}
+    return {
+        AccountsChanged: [reassign],
+        OpportunitiesChanged: [realign],
+        CustomFieldDeleting: [keep_field],
+        TerritoriesDeleting: [release_deleted, unlink_deleted],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Connections: pages of a list as Relay has them (Relay, "Cursor Connections Specification")."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -7,7 +8,7 @@ import strawberry
 from strawberry.types import Info
 
 from etm_graph.core.errors import LimitExceeded
-from etm_graph.db.paging import Order, Page, encode_cursor
+from etm_graph.db.paging import Order, Page, decode_cursor, encode_cursor
 from etm_graph.graphql.context import BatchFunction, Context
 
 First = Annotated[int | None, strawberry.argument(description="How many from the start; 50 when left out.")]
@@ -36,6 +37,7 @@ def make_page(
     return Page(size, last is not None, after, before)
 
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -73,6 +75,44 @@ class Connection(Generic[T]):
     total_count: int = strawberry.field(
         resolver=_total_count, description="How many items the whole list has; counted only when selected."
     )
+
+
+def slice_page(
+    items: Sequence[T], order: Order, page: Page, key_of: Callable[[T], tuple[Any, ...]]
+) -> tuple[Sequence[T], bool]:
+    """A page of a list that is in memory, sorted by `key_of`, and whether more lies in the page's direction.
+
+    key_of: the values of the order's columns, as cursors carry them: text and numbers.
+    """
+    start = 0 if page.after is None else bisect_right(items, tuple(decode_cursor(order, page.after)), key=key_of)
+    end = (
+        len(items) if page.before is None else bisect_left(items, tuple(decode_cursor(order, page.before)), key=key_of)
+    )
+    if page.backward:
+        return items[max(start, end - page.size) : end], end - page.size > start
+    return items[start : min(end, start + page.size)], start + page.size < end
+
+
+def connect_list(
+    items: Sequence[S],
+    order: Order,
+    page: Page,
+    key_of: Callable[[S], tuple[Any, ...]],
+    make: Callable[[S], T],
+    count: tuple[BatchFunction, object, dict[str, Any]],
+) -> Connection[T]:
+    """The connection of a page of a list in memory, sorted ascending by `key_of`."""
+    kept, more = slice_page(items, order, page, key_of)
+    cursors = [encode_cursor(order, key_of(item)) for item in kept]
+    nodes = [make(item) for item in kept]
+    info = PageInfo(
+        has_next_page=page.before is not None if page.backward else more,
+        has_previous_page=more if page.backward else page.after is not None,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
+    edges = [Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
+    return Connection(edges=edges, nodes=nodes, page_info=info, count=count)
 
 
 def connect(

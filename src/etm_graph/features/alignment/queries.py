@@ -1,12 +1,12 @@
 """Reading assignments, exclusions and the alignment of opportunities."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 import polars as pl
 from polars._typing import PolarsDataType
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, literal, null, select, union_all
 
 from etm_graph.db.paging import Order
 from etm_graph.db.sessions import ReadSession
@@ -162,3 +162,25 @@ def _aligned() -> Any:  # noqa: ANN401 - a selectable
 
 aligned_opportunities = _aligned()
 """Every opportunity with its territory in every model that has rows of its own, for features above."""
+
+
+async def whole_decisions(session: ReadSession, model_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """What people decided in models: model_id, territory (its name), account_id, excluded, note; whoever asks."""
+    nodes, manual, kept = territories.nodes.c, account_assignment.c, assignment_exclusion.c
+    by_hand = (
+        select(
+            manual.model_id,
+            nodes.developer_name.label("territory"),
+            manual.account_id,
+            literal(value=False).label("excluded"),
+            null().label("note"),
+        )
+        .join(territories.nodes, nodes.id == manual.territory_id)
+        .where(manual.model_id.in_(model_ids), manual.until.is_(None), manual.manual)
+    )
+    exclusions = (
+        select(kept.model_id, nodes.developer_name, kept.account_id, literal(value=True), kept.note)
+        .join(territories.nodes, nodes.id == kept.territory_id)
+        .where(kept.model_id.in_(model_ids))
+    )
+    return await session.rows(union_all(by_hand, exclusions))

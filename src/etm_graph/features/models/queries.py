@@ -91,3 +91,8 @@ async def type_priorities(session: ReadSession, model_ids: Collection[int]) -> S
         .where(columns.model_id.in_(model_ids))
         .order_by(columns.model_id, columns.priority.desc(), columns.type_id)
     )
+
+
+async def type_names(session: ReadSession) -> dict[int, str]:
+    """The developer names of all territory types, by id."""
+    return {row.id: row.developer_name for row in await session.rows(select(territory_type))}

@@ -131,3 +131,24 @@ async def places_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[
     """Where rules are, whoever asks: id, model_id, name."""
     columns = assignment_rule.c
     return await session.rows(select(columns.id, columns.model_id, columns.name).where(columns.id.in_(ids)))
+
+
+async def whole_rules(session: ReadSession, model_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Every rule of models, whoever asks: what structures are made of."""
+    return await session.rows(select(assignment_rule).where(assignment_rule.c.model_id.in_(model_ids)))
+
+
+async def whole_links(session: ReadSession, model_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Every link of models: model_id, names of `rule` and `territory`, applies_to_descendants."""
+    nodes = territories.nodes.c
+    return await session.rows(
+        select(
+            rule_link.c.model_id,
+            assignment_rule.c.developer_name.label("rule"),
+            nodes.developer_name.label("territory"),
+            rule_link.c.applies_to_descendants,
+        )
+        .join(assignment_rule, assignment_rule.c.id == rule_link.c.rule_id)
+        .join(territories.nodes, nodes.id == rule_link.c.territory_id)
+        .where(rule_link.c.model_id.in_(model_ids))
+    )

@@ -211,3 +211,30 @@ async def places_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[
     return await session.rows(
         select(columns.id, columns.model_id, columns.path, columns.name).where(columns.id.in_(ids))
     )
+
+
+async def whole_trees(session: ReadSession, model_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Every column of every territory of models, whoever asks: what structures are made of."""
+    return await session.rows(select(territory).where(territory.c.model_id.in_(model_ids)))
+
+
+async def whole_memberships(session: ReadSession, model_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Every membership of models with the territory's `developer_name`, whoever asks."""
+    return await session.rows(
+        select(territory_membership, territory.c.developer_name)
+        .join(territory, territory.c.id == territory_membership.c.territory_id)
+        .where(territory_membership.c.model_id.in_(model_ids))
+    )
+
+
+async def ids_by_name(session: ReadSession, wanted: Collection[tuple[int, str]]) -> Mapping[tuple[int, str], int]:
+    """The ids of territories by (model, developer name), whoever asks."""
+    if not wanted:
+        return {}
+    rows = await session.rows(
+        select(territory.c.id, territory.c.model_id, territory.c.developer_name).where(
+            territory.c.model_id.in_({model_id for model_id, _ in wanted}),
+            territory.c.developer_name.in_({name for _, name in wanted}),
+        )
+    )
+    return {(row.model_id, row.developer_name): row.id for row in rows}

@@ -6,6 +6,7 @@ from etm_graph.features.alignment.service.manual import (
     assign_account,
     exclude_account,
     include_account,
+    release_deleted,
     unassign_account,
 )
 from etm_graph.features.alignment.service.runs import (
@@ -27,6 +28,7 @@ __all__ = [
     "include_account",
     "realign_opportunities",
     "reassign_accounts",
+    "release_deleted",
     "run_accounts",
     "run_all",
     "run_model",

@@ -14,7 +14,7 @@ from etm_graph.features.alignment.service.runs import run_accounts
 from etm_graph.features.alignment.tables import account_assignment, assignment_exclusion
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.models import service as models
-from etm_graph.features.territories.service import locate
+from etm_graph.features.territories.service import TerritoriesDeleting, locate
 
 
 async def _begin(
@@ -38,9 +38,16 @@ async def _follow_up(work: UnitOfWork, engine: Engine, model: models.ModelHead, 
 
 
 def _record(
-    work: UnitOfWork, entity: EntityType, kind: ChangeKind, model_id: int, account_id: int, key: str, path: str
+    work: UnitOfWork,
+    entity: EntityType,
+    kind: ChangeKind,
+    model_id: int,
+    account_id: int,
+    key: str,
+    path: str,
+    **told: object,
 ) -> int:
-    fields = {"account_id": account_id}
+    fields = {"account_id": account_id, **told}
     before = fields if kind is ChangeKind.DELETED else {}
     after = {} if kind is ChangeKind.DELETED else fields
     return work.record(model_id, ChangeDraft(entity, kind, account_id, key, path, before, after))
@@ -109,7 +116,7 @@ async def exclude_account(
     where = and_(columns.territory_id == territory_id, columns.account_id == account_id)
     if await work.session.scalar(select(columns.account_id).where(where)) is not None:
         raise Taken("The account is excluded from this territory already.", field=["accountId"])
-    seq = _record(work, EntityType.EXCLUSION, ChangeKind.CREATED, model.id, account_id, key, node.path)
+    seq = _record(work, EntityType.EXCLUSION, ChangeKind.CREATED, model.id, account_id, key, node.path, note=note)
     await work.session.execute(
         insert(assignment_exclusion).values(
             model_id=model.id, account_id=account_id, territory_id=territory_id, note=note, version=seq
@@ -124,10 +131,35 @@ async def include_account(work: UnitOfWork, engine: Engine, territory_id: int, a
     model, node, key = await _begin(work, Act.DELETE, territory_id, account_id)
     columns = assignment_exclusion.c
     gone = await work.session.execute(
-        delete(assignment_exclusion).where(columns.territory_id == territory_id, columns.account_id == account_id)
+        delete(assignment_exclusion)
+        .where(columns.territory_id == territory_id, columns.account_id == account_id)
+        .returning(columns.note)
     )
-    if gone.rowcount == 0:
+    row = gone.first()
+    if row is None:
         raise NotFound("The account is not excluded from this territory.", field=["accountId"])
-    _record(work, EntityType.EXCLUSION, ChangeKind.DELETED, model.id, account_id, key, node.path)
+    _record(work, EntityType.EXCLUSION, ChangeKind.DELETED, model.id, account_id, key, node.path, note=row.note)
     await _follow_up(work, engine, model, account_id)
     return territory_id
+
+
+async def release_deleted(work: UnitOfWork, happening: TerritoriesDeleting) -> None:
+    """Note the end of what people decided about territories that are about to be deleted."""
+    doomed = {territory.id: territory for territory in happening.territories}
+    manual, excluded = account_assignment.c, assignment_exclusion.c
+    by_hand = await work.session.rows(
+        select(manual.territory_id, manual.account_id)
+        .where(manual.territory_id.in_(doomed), manual.until.is_(None), manual.manual)
+        .order_by(manual.territory_id, manual.account_id)
+    )
+    exclusions = await work.session.rows(
+        select(excluded.territory_id, excluded.account_id, excluded.note)
+        .where(excluded.territory_id.in_(doomed))
+        .order_by(excluded.territory_id, excluded.account_id)
+    )
+    ends: list[tuple[EntityType, Row[Any], dict[str, object]]] = [(EntityType.ASSIGNMENT, row, {}) for row in by_hand]
+    ends += [(EntityType.EXCLUSION, row, {"note": row.note}) for row in exclusions]
+    for entity, row, told in ends:
+        node, account_id = doomed[row.territory_id], int(row.account_id)
+        key = f"{node.developer_name}/{account_id}"
+        _record(work, entity, ChangeKind.DELETED, happening.model_id, account_id, key, node.path, **told)

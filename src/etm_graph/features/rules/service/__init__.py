@@ -5,7 +5,17 @@ from etm_graph.features.rules.service.rules import (
     create_rule,
     delete_rule,
     refuse_field_in_use,
+    unlink_deleted,
     update_rule,
 )
 
-__all__ = ["copy_rules", "create_rule", "delete_rule", "link_rule", "refuse_field_in_use", "unlink_rule", "update_rule"]
+__all__ = [
+    "copy_rules",
+    "create_rule",
+    "delete_rule",
+    "link_rule",
+    "refuse_field_in_use",
+    "unlink_deleted",
+    "unlink_rule",
+    "update_rule",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
@@ -15,7 +15,9 @@ from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.queries import account_fields
 from etm_graph.features.models import service as models
 from etm_graph.features.rules.queries import criteria_of
-from etm_graph.features.rules.tables import assignment_rule
+from etm_graph.features.rules.tables import assignment_rule, rule_link
+from etm_graph.features.territories import queries as territories
+from etm_graph.features.territories.service import TerritoriesDeleting
 
 
 async def check_rule(work: UnitOfWork, criteria: Sequence[Criterion], filter_logic: str | None) -> None:
@@ -142,12 +144,56 @@ async def update_rule(
     return rule_id
 
 
+TOLD = ("name", "object_type", "is_active", "filter_logic", "criteria")
+"""What a deletion tells of a rule."""
+
+
+async def record_unlinking(work: UnitOfWork, model_id: int, which: ColumnElement[bool]) -> None:
+    """Note the end of links that go with their rule or territory."""
+    nodes = territories.nodes.c
+    rows = await work.session.rows(
+        select(
+            rule_link.c.rule_id,
+            rule_link.c.applies_to_descendants,
+            assignment_rule.c.developer_name.label("rule"),
+            nodes.developer_name.label("territory"),
+            nodes.path,
+        )
+        .join(assignment_rule, assignment_rule.c.id == rule_link.c.rule_id)
+        .join(territories.nodes, nodes.id == rule_link.c.territory_id)
+        .where(which)
+        .order_by(nodes.path, rule_link.c.rule_id)
+    )
+    work.record(
+        model_id,
+        *(
+            ChangeDraft(
+                EntityType.RULE_LINK,
+                ChangeKind.DELETED,
+                row.rule_id,
+                f"{row.rule}/{row.territory}",
+                row.path,
+                before={"territory": row.territory, "applies_to_descendants": row.applies_to_descendants},
+            )
+            for row in rows
+        ),
+    )
+
+
+async def unlink_deleted(work: UnitOfWork, happening: TerritoriesDeleting) -> None:
+    """Note the end of the links of territories that are about to be deleted."""
+    doomed = [territory.id for territory in happening.territories]
+    await record_unlinking(work, happening.model_id, rule_link.c.territory_id.in_(doomed))
+
+
 async def delete_rule(work: UnitOfWork, rule_id: int, expected_version: int) -> int:
     """Delete a rule with its links; returns its id. Raises `Conflict`, `NotFound`, `WrongState`, `Forbidden`."""
     model, row = await locate_rule(work, rule_id)
     models.require_planning(model)
     models.authorise(work, model, Act.DELETE, Kind.RULE)
     models.require_same_version(f"Rule {row.developer_name}", row.version, expected_version)
-    work.record(model.id, ChangeDraft(EntityType.RULE, ChangeKind.DELETED, rule_id, row.developer_name))
+    await record_unlinking(work, model.id, rule_link.c.rule_id == rule_id)
+    told = {name: row._mapping[name] for name in TOLD}
+    work.record(model.id, ChangeDraft(EntityType.RULE, ChangeKind.DELETED, rule_id, row.developer_name, before=told))
     await work.session.execute(delete(assignment_rule).where(assignment_rule.c.id == rule_id))
     return rule_id

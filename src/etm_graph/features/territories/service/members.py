@@ -1,6 +1,6 @@
 """Members of territories: editable in drafts and, as an operational edit, in the active model."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from etm_graph.core.lifecycle import ModelState
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.queries import users_by_id
 from etm_graph.features.models import service as models
-from etm_graph.features.territories.service.tree import locate
+from etm_graph.features.territories.service.locating import locate
 from etm_graph.features.territories.tables import territory, territory_membership
 
 
@@ -95,15 +95,35 @@ async def update_member(
     return membership_id
 
 
+_TOLD = ("territory_id", "user_id", "role_in_territory", "effective_from", "effective_until")
+
+
+def _removal(row: Row[Any], key: str, path: str) -> ChangeDraft:
+    before = _plain({name: row._mapping[name] for name in _TOLD})
+    return ChangeDraft(EntityType.MEMBERSHIP, ChangeKind.DELETED, row.id, key, path, before=before)
+
+
+async def record_removals(work: UnitOfWork, model_id: int, territory_ids: Collection[int]) -> None:
+    """Note the end of every membership in territories that are about to be deleted."""
+    member = territory_membership.c
+    rows = await work.session.rows(
+        select(territory_membership, territory.c.developer_name, territory.c.path)
+        .join(territory, territory.c.id == member.territory_id)
+        .where(member.territory_id.in_(territory_ids))
+        .order_by(member.id)
+    )
+    users = await users_by_id(work.session, {row.user_id for row in rows})
+    work.record(
+        model_id, *(_removal(row, f"{row.developer_name}/{users[row.user_id].user_name}", row.path) for row in rows)
+    )
+
+
 async def remove_member(work: UnitOfWork, membership_id: int) -> int:
     """End a membership; a forecast manager stops being one. Returns the membership's id. Raises `NotFound`."""
     model, node, row, key = await _find(work, membership_id)
     _require_open(model)
     models.authorise(work, model, Act.DELETE, Kind.MEMBERSHIP, node.path)
-    before = {"territory_id": node.id, "user_id": row.user_id}
-    work.record(
-        model.id, ChangeDraft(EntityType.MEMBERSHIP, ChangeKind.DELETED, membership_id, key, node.path, before=before)
-    )
+    work.record(model.id, _removal(row, key, node.path))
     await work.session.execute(delete(territory_membership).where(territory_membership.c.id == membership_id))
     if node.forecast_manager_id == row.user_id:
         seq = work.record(

@@ -10,7 +10,7 @@ from etm_graph.core.hierarchy import depth_of, moved_path, subtree_end
 from etm_graph.events.log import read_changes_since
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models import service as models
-from etm_graph.features.territories.service.tree import locate
+from etm_graph.features.territories.service.locating import locate
 from etm_graph.features.territories.tables import territory
 from etm_graph.features.threads.service import relocate_threads
 

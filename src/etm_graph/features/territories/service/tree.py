@@ -1,57 +1,24 @@
 """Creating, changing, deleting and copying territories."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, literal, select, update
+from sqlalchemy import and_, delete, func, insert, literal, select, update
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.errors import Conflict, InUse, Invalid, NotFound, Taken
 from etm_graph.core.hierarchy import check_depth, child_path, depth_of, subtree_end
 from etm_graph.core.names import check_developer_name, check_name
-from etm_graph.events.tables import change
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models import service as models
 from etm_graph.features.models.queries import types_by_id
+from etm_graph.features.territories.service.happenings import DoomedTerritory, TerritoriesDeleting
+from etm_graph.features.territories.service.locating import locate
+from etm_graph.features.territories.service.members import record_removals
 from etm_graph.features.territories.tables import territory, territory_membership
 
 ACCESS_LEVELS = ("NONE", "READ", "EDIT")
 COMBINATIONS = ("ALL", "ANY")
-
-
-async def locate(work: UnitOfWork, territory_id: int) -> tuple[models.ModelHead, Row[Any]]:
-    """Lock the model of a territory and read the territory as it is then.
-
-    Raises `NotFound`; `Conflict` when it was deleted since somebody saw it.
-    """
-    model_id = await work.session.scalar(select(territory.c.model_id).where(territory.c.id == territory_id))
-    if model_id is None:
-        raise await _gone(work, territory_id)
-    model = await models.lock_model(work, model_id)
-    row = await work.session.row(select(territory).where(territory.c.id == territory_id))
-    if row is None:
-        raise await _gone(work, territory_id)
-    return model, row
-
-
-async def _gone(work: UnitOfWork, territory_id: int) -> Exception:
-    """What to say of a territory that is not there: a reader of its model learns that somebody deleted it."""
-    deleted = await work.session.row(
-        select(change.c.stream_id, change.c.key, change.c.seq).where(
-            change.c.entity_type == EntityType.TERRITORY.value,
-            change.c.entity_id == territory_id,
-            change.c.kind == ChangeKind.DELETED.value,
-        )
-    )
-    missing = NotFound("There is no such territory.", field=["id"])
-    if deleted is None:
-        return missing
-    try:
-        await models.lock_model(work, deleted.stream_id)
-    except NotFound:
-        return missing
-    return Conflict(f"{deleted.key} was deleted by change {deleted.seq}; nothing was changed.", field=["id"])
 
 
 async def _check_type(work: UnitOfWork, type_id: int) -> None:
@@ -127,6 +94,9 @@ async def create_territory(
     return territory_id
 
 
+IDENTITY = frozenset({"id", "model_id", "developer_name", "depth", "version"})
+"""Columns that a deletion need not tell: its change names the territory."""
+
 OPERATIONAL = frozenset({"forecast_manager_id"})
 """Fields that may be edited in the active model, too (docs/domain.md, "Model states")."""
 
@@ -167,21 +137,27 @@ async def delete_territory(
     subtree = and_(
         territory.c.model_id == model.id, territory.c.path >= row.path, territory.c.path < subtree_end(row.path)
     )
-    doomed = await work.session.rows(
-        select(territory.c.id, territory.c.developer_name, territory.c.path, territory.c.version)
-        .where(subtree)
-        .order_by(territory.c.path.desc())
-    )
+    doomed = await work.session.rows(select(territory).where(subtree).order_by(territory.c.path.desc()))
     if len(doomed) > 1 and not with_descendants:
         raise InUse(
             f"{row.developer_name} has {len(doomed) - 1} territories below it: move them, or delete it with them."
         )
     if any(other.version > expected_version for other in doomed if other.id != territory_id):
         raise Conflict(f"Territories below {row.developer_name} were changed since; read them again.", field=["id"])
+    going = tuple(DoomedTerritory(other.id, other.developer_name, other.path) for other in doomed)
+    await work.announce(TerritoriesDeleting(model.id, going))
+    await record_removals(work, model.id, [other.id for other in doomed])
     work.record(
         model.id,
         *(
-            ChangeDraft(EntityType.TERRITORY, ChangeKind.DELETED, other.id, other.developer_name, other.path)
+            ChangeDraft(
+                EntityType.TERRITORY,
+                ChangeKind.DELETED,
+                other.id,
+                other.developer_name,
+                other.path,
+                before={name: value for name, value in other._mapping.items() if name not in IDENTITY},
+            )
             for other in doomed
         ),
     )

@@ -1,0 +1,1 @@
+"""Two structures, and what they make of the CRM, side by side."""

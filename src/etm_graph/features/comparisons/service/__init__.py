@@ -1,0 +1,17 @@
+"""Use cases of comparisons."""
+
+from etm_graph.features.comparisons.service.comparing import Comparand, Comparison, Side, compare
+from etm_graph.features.comparisons.service.filtering import DifferenceFilter, names_within, select_differences
+from etm_graph.features.comparisons.service.visibility import KINDS, visible_structure
+
+__all__ = [
+    "KINDS",
+    "Comparand",
+    "Comparison",
+    "DifferenceFilter",
+    "Side",
+    "compare",
+    "names_within",
+    "select_differences",
+    "visible_structure",
+]
