@@ -7,8 +7,10 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from etm_graph.core.assignment import Link, Node, Rule, RuleSet
+from etm_graph.core.changes import EntityType
 from etm_graph.core.criteria import ALLOWED, Criterion, DataType, FieldDef, Operator, compile_criterion
 from etm_graph.core.filter_logic import And, Logic, Not, Or, Ref, parse, render
+from etm_graph.core.structure import ENTITY_ORDER, Structure
 
 FIELDS: Mapping[str, FieldDef] = {
     "name": FieldDef("name", DataType.TEXT, "Name"),
@@ -123,3 +125,25 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
 @st.composite
 def objects(draw: st.DrawFn) -> dict[str, object]:
     return {name: draw(st.one_of(st.none(), values)) for name, values in VALUES.items()}
+
+
+NAMES = ("A", "B", "C", "D")
+LOOSE = st.one_of(st.none(), st.booleans(), st.integers(0, 2), st.sampled_from(("x", "y")), st.just(["z"]))
+
+
+def keys_of(entity_type: EntityType) -> st.SearchStrategy[str]:
+    """Keys as changes have them: a name, or two parts."""
+    name = st.sampled_from(NAMES)
+    if entity_type in {EntityType.TERRITORY, EntityType.RULE, EntityType.TYPE_PRIORITY}:
+        return name
+    return st.tuples(name, st.sampled_from(("R", "S", "1"))).map("/".join)
+
+
+@st.composite
+def structures(draw: st.DrawFn) -> Structure:
+    """Any structure, sensible or not."""
+    fields = st.dictionaries(st.sampled_from(("name", "parent", "note", "custom.x")), LOOSE, max_size=4)
+    return {
+        entity_type: draw(st.dictionaries(keys_of(entity_type), fields, max_size=3))
+        for entity_type in draw(st.sets(st.sampled_from(ENTITY_ORDER), max_size=3))
+    }

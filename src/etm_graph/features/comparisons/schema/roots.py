@@ -5,10 +5,12 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.features.comparisons import service
 from etm_graph.features.comparisons.schema.types import ModelComparison
 from etm_graph.features.comparisons.service import Comparand
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.ids import decode_id
 from etm_graph.graphql.scalars import BigInt
 
@@ -35,6 +37,7 @@ class ComparisonQuery:
     @strawberry.field(
         description="What makes one model of another, or of an earlier time of its own: structure and effect."
     )
+    @needs(Act.READ, Kind.MODEL)
     async def compare(
         self,
         info: Info[Context, None],

@@ -7,6 +7,7 @@ import orjson
 import strawberry
 from sqlalchemy import String, column
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import EntityType
 from etm_graph.core.diff import Difference, DifferenceKind, count_kinds
 from etm_graph.core.structure import ENTITY_ORDER, name_of_territory
@@ -17,6 +18,7 @@ from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
 
 DIFFERENCES = Order("differences", (column("place", String), column("key", String)))
@@ -75,6 +77,7 @@ async def _territories(places: Sequence[tuple[Side, str | None]], context: Conte
 
 
 @strawberry.type(description="One thing of the structure that is not the same in two models.")
+@needs(Act.READ, Kind.TERRITORY)
 class StructureDifference:
     """A difference."""
 
@@ -94,6 +97,7 @@ class StructureDifference:
 
 
 @strawberry.type(description="How many things of one type differ.")
+@needs(Act.READ, Kind.TERRITORY)
 class DifferenceCount:
     """Counts of one type."""
 

@@ -5,6 +5,7 @@ from typing import Self
 
 import strawberry
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.features.comparisons.schema.filtering import read_difference_filter
 from etm_graph.features.comparisons.schema.structure import (
     DIFFERENCES,
@@ -20,6 +21,7 @@ from etm_graph.features.comparisons.service import Comparison, Side, select_diff
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect_list, make_page
 from etm_graph.graphql.scalars import BigInt
 
@@ -29,6 +31,7 @@ async def _models(sides: "Sequence[ComparedModel]", context: Context) -> list[Te
 
 
 @strawberry.type(description="One of the two that are compared.")
+@needs(Act.READ, Kind.MODEL)
 class ComparedModel:
     """A side."""
 
@@ -71,6 +74,7 @@ async def _structure(
 
 
 @strawberry.type(description="Two models, or two times of one, side by side; only what you may read of each.")
+@needs(Act.READ, Kind.MODEL)
 class ModelComparison:
     """A comparison."""
 
