@@ -14,6 +14,7 @@ from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
 from etm_graph.features.forecasts.schema import ForecastQuery
+from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
@@ -44,6 +45,7 @@ LOADERS: dict[str, BatchFunction] = {
     "Comment": load_comments,
     "Job": load_jobs,
     "User": load_users,
+    "RoleGrant": load_grants,
 }
 """How the objects behind global ids are fetched, by type name."""
 
@@ -75,7 +77,18 @@ class NodeQuery:
 
 Query = merge_types(
     "Query",
-    (NodeQuery, CrmQuery, ModelQuery, TerritoryQuery, RuleQuery, ThreadQuery, ForecastQuery, ComparisonQuery, JobQuery),
+    (
+        NodeQuery,
+        CrmQuery,
+        ModelQuery,
+        TerritoryQuery,
+        RuleQuery,
+        ThreadQuery,
+        ForecastQuery,
+        ComparisonQuery,
+        JobQuery,
+        GrantQuery,
+    ),
 )
 Mutation = merge_types(
     "Mutation",
@@ -88,6 +101,7 @@ Mutation = merge_types(
         ScenarioMutation,
         ActivationMutation,
         ThreadMutation,
+        GrantMutation,
     ),
 )
 Subscription = merge_types("Subscription", (ModelSubscription, ThreadSubscription, JobSubscription))

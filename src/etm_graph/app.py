@@ -17,10 +17,12 @@ from etm_graph import wiring
 from etm_graph.access.decisions import Access
 from etm_graph.access.snapshot import default_policy_folder
 from etm_graph.api import make_schema
+from etm_graph.core.changes import ACCESS_STREAM
 from etm_graph.db.sessions import Database, open_database
 from etm_graph.events.feed import Feed
 from etm_graph.events.hints import Hints
 from etm_graph.events.unit_of_work import Writer
+from etm_graph.events.watching import Watch
 from etm_graph.graphql.context import Services
 from etm_graph.graphql.execution import Executor
 from etm_graph.identity.authenticate import Authenticator
@@ -44,12 +46,14 @@ class Process:
     writer: Writer
     feed: Feed
     hints: Hints
+    revocations: Watch
     services: Services
     worker: Worker
 
     async def start(self) -> None:
         """Begin to listen for hints and to poll."""
         await self.hints.start()
+        await self.revocations.start()
         await self.feed.start()
         await self.worker.start()
 
@@ -57,6 +61,7 @@ class Process:
         """Stop everything and close the database."""
         await self.worker.stop()
         await self.feed.stop()
+        await self.revocations.stop()
         await self.hints.stop()
         await self.database.close()
 
@@ -80,13 +85,24 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     access = Access(settings.policy_dir or default_policy_folder())
     authenticator = Authenticator(TokenVerifier(token_config(settings, dev_secret)), wiring.DIRECTORY, database.read)
     feed = Feed(database, poll_s=settings.head_poll_s)
-    hints = Hints(database.url, feed.hint)
+
+    def rights_changed() -> None:
+        authenticator.forget()
+        feed.nudge()
+
+    revocations = Watch(database, ACCESS_STREAM, rights_changed)
+
+    def on_hint(stream_id: int, head: int) -> None:
+        feed.hint(stream_id, head)
+        revocations.hint(stream_id, head)
+
+    hints = Hints(database.url, on_hint)
     engines = wiring.make_engines()
     writer = Writer(database, access, engines.reactions, hints.send)
     worker = wiring.make_worker(database, writer, engines.engine, lease_s=settings.job_lease_s)
     extras = dict(wiring.extras(engines.engine, worker))
     services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
-    return Process(settings, database, access, authenticator, writer, feed, hints, services, worker)
+    return Process(settings, database, access, authenticator, writer, feed, hints, revocations, services, worker)
 
 
 def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from etm_graph import serving
 from etm_graph.api import print_schema
 from etm_graph.core.access import Role
-from etm_graph.core.errors import Invalid
+from etm_graph.core.errors import BusinessError, Invalid
 from etm_graph.demo.records import Sizes
 from etm_graph.importing import ImportRequest
 from etm_graph.settings import Settings
@@ -99,7 +99,7 @@ def grant(
     settings = Settings()
     try:
         asyncio.run(serving.give_role(settings, serving.database_url(settings), user, role, path))
-    except (ValueError, Invalid) as error:
+    except (ValueError, BusinessError) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(f"{user} is {role} on {path} now.")

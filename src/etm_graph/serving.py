@@ -16,7 +16,6 @@ from rich.progress import Progress as RichProgress
 from sqlalchemy.engine import make_url
 from structlog.typing import Processor
 
-from etm_graph.access.grants import add_grant
 from etm_graph.app import Process, make_app, make_process, token_config
 from etm_graph.core.access import Role
 from etm_graph.db.embedded import start_embedded
@@ -25,6 +24,7 @@ from etm_graph.demo.load import is_new, load_demo
 from etm_graph.demo.records import Sizes
 from etm_graph.features.alignment.service import Engine, run_model
 from etm_graph.features.crm.queries import find_user
+from etm_graph.features.governance.service import GrantScope, grant_role
 from etm_graph.identity.api_keys import create_api_key
 from etm_graph.identity.principal import SYSTEM
 from etm_graph.identity.tokens import mint_development_token
@@ -141,14 +141,17 @@ async def run_as_system(process: Process, model_id: int) -> None:
 
 
 async def give_role(settings: Settings, url: str, user: str, role: Role, path: str) -> None:
-    """Give a user a role on the organisation or below a path. Raises `ValueError` for an unknown user, `Invalid`."""
+    """Give a user a role on the organisation or below a path.
+
+    Raises `ValueError` for an unknown user, `Invalid`, `Taken`.
+    """
     process = make_process(settings, url, dev_secret(settings))
     try:
-        async with process.database.write() as session:
-            found = await find_user(session, user)
+        async with process.writer.unit_of_work(SYSTEM) as work:
+            found = await find_user(work.session, user)
             if found is None:
                 raise ValueError(f"There is no user {user}.")
-            await add_grant(session, found.id, role, now=datetime.now(UTC), granted_by=None, path=path)
+            await grant_role(work, found.id, role, GrantScope(path=path))
     finally:
         await process.database.close()
 

@@ -17,7 +17,8 @@ from etm_graph.features.activation.jobs import ActivationJobs
 from etm_graph.features.activation.service.requests import ACTIVATE, RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
 from etm_graph.features.crm import queries as crm
-from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged
+from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged, UsersChanged
+from etm_graph.features.governance.service import note_users
 from etm_graph.features.rules import queries as rules
 from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
 from etm_graph.features.territories import queries as territories
@@ -75,11 +76,15 @@ def make_reactions(engine: Engine) -> Reactions:
         if happening.object_type == "ACCOUNT":
             await refuse_field_in_use(work, happening.developer_name)
 
+    async def forget_users(work: UnitOfWork, happening: UsersChanged) -> None:
+        await note_users(work, happening.user_ids)
+
     return {
         AccountsChanged: [reassign],
         OpportunitiesChanged: [realign],
         CustomFieldDeleting: [keep_field],
         TerritoriesDeleting: [release_deleted, unlink_deleted],
+        UsersChanged: [forget_users],
     }
 
 

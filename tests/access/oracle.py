@@ -33,6 +33,10 @@ def edits_structure(kind: Kind, act: Act) -> bool:
     return kind is K.TERRITORY and act is A.MOVE
 
 
+def own_keys(kind: Kind, act: Act, own: bool) -> bool:
+    return kind is K.POLICY and act in EDIT and own
+
+
 def viewer(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     return reads_active(kind, state, act)
 
@@ -44,7 +48,7 @@ def rep(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
 def planner(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if kind in OUTSIDE:
         read = act is A.READ and kind in {K.CRM, K.ORGANISATION, K.JOB}
-        return state is S.ACTIVE and (read or (kind is K.CRM and act is A.READ_MONEY))
+        return state is S.ACTIVE and (read or (kind is K.CRM and act is A.READ_MONEY) or own_keys(kind, act, own))
     if act in LASTING:
         return {
             A.READ: kind is not K.EXPORT,
@@ -73,6 +77,8 @@ def manager(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
         or (kind in {K.MEMBERSHIP, K.ASSIGNMENT} and act in EDIT)
         or (kind is K.FORECAST and act in {A.ADJUST, A.SUBMIT})
         or (kind in {K.REPORT, K.EXPORT} and act is A.EXPORT)
+        or (kind is K.POLICY and act is A.GRANT)
+        or own_keys(kind, act, own)
         or discusses(kind, act, own)
     )
 
@@ -82,21 +88,22 @@ def forecaster(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
         reads_active(kind, state, act)
         or (kind in {K.CRM, K.FORECAST, K.REPORT} and act is A.READ_MONEY)
         or (kind is K.FORECAST and act in {A.ADJUST, A.SUBMIT, A.EXPORT})
+        or own_keys(kind, act, own)
         or discusses(kind, act, own, resolves=False)
     )
 
 
 def forecast_reader(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
-    reads = act is A.READ and kind in {K.MODEL, K.TERRITORY, K.FORECAST}
+    reads = act is A.READ and kind in {K.MODEL, K.TERRITORY, K.FORECAST, K.ORGANISATION}
     tool = (kind is K.FORECAST and act in {A.READ_MONEY, A.EXPORT}) or (kind is K.EXPORT and act is A.EXPORT)
     return state is S.ACTIVE and (reads or tool)
 
 
 ADMIN_OUTSIDE = {
     K.CRM: {A.READ, A.READ_MONEY, *EDIT},
-    K.ORGANISATION: {A.READ, *EDIT},
+    K.ORGANISATION: {A.READ, A.GRANT, *EDIT},
     K.JOB: {A.READ, A.RUN, A.DELETE},
-    K.POLICY: {A.READ, A.GRANT},
+    K.POLICY: {A.READ, A.GRANT, *EDIT},
     K.AUDIT: {A.READ},
 }
 ADMIN_MODEL = {
@@ -135,7 +142,8 @@ def admin(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
 def auditor(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if act is A.READ:
         return kind not in OUTSIDE or state is S.ACTIVE
-    return act is A.EXPORT and state is S.ACTIVE and kind in {K.AUDIT, K.REPORT, K.EXPORT}
+    exports = act is A.EXPORT and kind in {K.AUDIT, K.REPORT, K.EXPORT}
+    return state is S.ACTIVE and (exports or own_keys(kind, act, own))
 
 
 RULES: dict[Role, Callable[[Kind, StateGroup, Act, bool], bool]] = {

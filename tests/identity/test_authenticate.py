@@ -13,7 +13,7 @@ from etm_graph.core.errors import Unauthenticated
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.identity import authenticate
 from etm_graph.identity.api_keys import create_api_key, revoke_api_key
-from etm_graph.identity.authenticate import FRESH_S, Authenticator, Directory, Subject
+from etm_graph.identity.authenticate import FOLLOWED_S, FRESH_S, Authenticator, Directory, Subject
 from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier, mint_development_token
 
@@ -151,7 +151,7 @@ async def test_a_refresh_notices_grants_and_suspension(clock: list[float]) -> No
     principal = await authenticator.authenticate(bearer())
     people.grants = (Grant(Role.VIEWER),)
     people.subject = Subject(7, "pat", active=True, suspended=True)
-    clock[0] += FRESH_S
+    clock[0] += FOLLOWED_S
     assert await authenticator.refresh(principal) == replace(principal, grants=(Grant(Role.VIEWER),), suspended=True)
 
 
@@ -160,7 +160,7 @@ async def test_a_refresh_turns_former_users_away(clock: list[float]) -> None:
     authenticator = authenticator_of(people)
     principal = await authenticator.authenticate(bearer())
     people.subject = None
-    clock[0] += FRESH_S
+    clock[0] += FOLLOWED_S
     with pytest.raises(Unauthenticated):
         await authenticator.refresh(principal)
 
@@ -213,7 +213,7 @@ async def test_a_revoked_key_is_refused_and_an_open_subscription_does_not_keep_i
     principal = await authenticator.authenticate(f"Bearer {key}")
     async with database.write() as session:
         await revoke_api_key(session, str(principal.key_id), datetime.now(UTC))
-    clock[0] += FRESH_S
+    clock[0] += FOLLOWED_S
     with pytest.raises(Unauthenticated):
         await authenticator.refresh(principal)
     await refused(authenticator, f"Bearer {key}")

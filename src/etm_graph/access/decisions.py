@@ -27,6 +27,9 @@ _WORDS: Mapping[Act | Kind, str] = MappingProxyType(
 """How a refusal calls what is not said best by its own name."""
 
 
+_SHARED = frozenset({Kind.CRM, Kind.ORGANISATION, Kind.JOB})
+
+
 def is_live(grant: Grant, now: datetime) -> bool:
     """Whether a grant has not expired."""
     return grant.expires_at is None or grant.expires_at > now
@@ -40,9 +43,17 @@ def reads_model(kind: Kind, act: Act) -> bool:
     return kind is Kind.MODEL and act is Act.READ
 
 
+def reads_anywhere(kind: Kind, act: Act) -> bool:
+    """Whether any grant suffices, wherever it is: records and settings that belong to no model are read all or none.
+
+    To change them, and to read policy and audit, takes a grant on the whole organisation.
+    """
+    return kind in _SHARED and act in {Act.READ, Act.READ_MONEY}
+
+
 def covers(grant: Grant, act: Act, kind: Kind, model_id: int | None, path: str) -> bool:
-    """Whether a grant reaches an object."""
-    if kind in OUTSIDE_MODELS:
+    """Whether a grant reaches an object; `model_id` None and the path "/" stand for the whole organisation."""
+    if reads_anywhere(kind, act):
         return True
     if grant.model_id is not None and grant.model_id != model_id:
         return False

@@ -12,7 +12,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy import ColumnElement, and_, false, not_, or_, true
 
-from etm_graph.access.decisions import Access, is_live, reads_model
+from etm_graph.access.decisions import Access, is_live, reads_anywhere, reads_model
 from etm_graph.access.lint import OUTSIDE_MODELS
 from etm_graph.access.snapshot import PolicySnapshot
 from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind, StateGroup
@@ -86,22 +86,23 @@ def _regions(asked: _Asked, grants: Sequence[Grant]) -> Iterable[Region]:
     if reads_model(asked.kind, asked.act):
         grants = [replace(grant, path=ORGANISATION_PATH) for grant in grants]
     paths = [ORGANISATION_PATH, *sorted({grant.path for grant in grants} - {ORGANISATION_PATH})]
+    outside = asked.kind in OUTSIDE_MODELS
     states: dict[tuple[str, tuple[str, ...], bool | None], list[StateGroup]] = {}
-    for state in StateGroup:
+    for state in (StateGroup.ACTIVE,) if outside else StateGroup:
         kept = _boundaries(asked, grants, paths, state)
         for path, verdict in kept.items():
             if any(verdict):
                 inner = tuple(other for other in kept if other != path and other.startswith(path))
                 states.setdefault((path, inner, _own(verdict)), []).append(state)
     for (path, inner, own), together in states.items():
-        yield Region(tuple(together), path, inner, asked.model_id, asked.except_models, own)
+        yield Region(None if outside else tuple(together), path, inner, asked.model_id, asked.except_models, own)
 
 
 def visible_predicate(access: Access, principal: Principal, kind: Kind, act: Act, now: datetime) -> Predicate:
     """Compile what the principal may do this to, in models of every state."""
     grants = [] if principal.suspended else [grant for grant in principal.grants if is_live(grant, now)]
     snapshot = access.snapshot
-    if kind in OUTSIDE_MODELS:
+    if reads_anywhere(kind, act):
         verdict = _Asked(snapshot, kind, act, None, ()).verdict(grants, StateGroup.ACTIVE)
         everywhere = Region(None, ORGANISATION_PATH, (), None, (), _own(verdict))
         return Predicate((everywhere,) if any(verdict) else (), principal.user_id)

@@ -10,7 +10,7 @@ EVERYONE = "everyone"
 """The role that every request carries."""
 
 OUTSIDE_MODELS = frozenset({Kind.CRM, Kind.ORGANISATION, Kind.POLICY, Kind.AUDIT, Kind.JOB})
-"""Kinds that belong to no model: any grant counts for them, wherever it is, and their state is `active`."""
+"""Kinds that belong to no model; their state is `active`."""
 
 MODEL_LINES = (
     "[request_definition]",

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
+from etm_graph.core.access import Role
 from etm_graph.db.base import BigInt, Bytewise, Json, Table, Timestamp, core_table, identity
 
 
@@ -14,7 +15,10 @@ class RoleGrantRow(Table, table=True):
     """A role of a user on the organisation, a model or a subtree."""
 
     __tablename__ = "role_grant"
-    __table_args__ = (CheckConstraint(text("path LIKE '/%' AND path LIKE '%/'"), name="path_delimited"),)
+    __table_args__ = (
+        CheckConstraint(text("path LIKE '/%' AND path LIKE '%/'"), name="path_delimited"),
+        CheckConstraint(text(f"role IN ({', '.join(repr(role.value) for role in Role)})"), name="role_known"),
+    )
 
     id: int = identity()
     user_id: int = Field(foreign_key="app_user.id", ondelete="CASCADE", sa_type=BigInt, index=True)
@@ -48,5 +52,25 @@ class AuditRow(Table, table=True):
     details: dict[str, Any] = Field(sa_type=Json)
 
 
+class AuditLinkRow(Table, table=True):
+    """An entry's place in the hash chain; written by the sealer only, append-only like the entries."""
+
+    __tablename__ = "audit_link"
+
+    position: int = Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False})
+    entry_id: int = Field(sa_type=BigInt, unique=True)
+    hash: bytes
+
+
+class AuditPendingRow(Table, table=True):
+    """An entry that is not sealed yet; a trigger adds it with the entry."""
+
+    __tablename__ = "audit_pending"
+
+    entry_id: int = Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False})
+
+
 role_grant = core_table(RoleGrantRow)
 audit_entry = core_table(AuditRow)
+audit_link = core_table(AuditLinkRow)
+audit_pending = core_table(AuditPendingRow)

@@ -10,6 +10,10 @@ CRM_STREAM = 0
 """The id of the stream that carries changes of accounts, opportunities and users; a model's stream has the model's id."""
 
 
+ACCESS_STREAM = -1
+"""The id of the stream that carries changes of grants and API keys; processes watch it to forget who was let in."""
+
+
 class EntityType(StrEnum):
     """What a change is about."""
 
@@ -26,6 +30,8 @@ class EntityType(StrEnum):
     ACCOUNT = "ACCOUNT"
     OPPORTUNITY = "OPPORTUNITY"
     USER = "USER"
+    GRANT = "GRANT"
+    API_KEY = "API_KEY"
 
 
 class ChangeKind(StrEnum):

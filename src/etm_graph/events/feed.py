@@ -88,6 +88,11 @@ class Feed:
             watched.hinted = head
             watched.hint.set()
 
+    def nudge(self) -> None:
+        """Let every follower look at its reader again: rights changed."""
+        for watched in self._watched.values():
+            watched.publish((), watched.head)
+
     @property
     def followed(self) -> int:
         """How many followers there are in this process."""
@@ -178,6 +183,8 @@ class Follower:
             except TimeoutError:
                 return Batch((), self._watched.head, lagging=False)
         head, ring = self._watched.head, self._watched.ring
+        if head.head <= seq and not self._watched.gone:
+            return Batch((), head, lagging=False)
         if ring and ring[0].seq <= seq + 1:
             start = seq + 1 - ring[0].seq
             return Batch([ring[index] for index in range(start, len(ring))], head, lagging=False)

@@ -15,7 +15,11 @@ from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.identity.tokens import TokenVerifier
 
 FRESH_S = 2.0
-"""Seconds for which a principal is remembered: how long a revoked grant or key may still work in another process."""
+"""Seconds for which a principal is remembered. What is changed through the API is noticed sooner (`forget`); this is
+the bound for what somebody changes in the database by hand."""
+
+FOLLOWED_S = 5.0
+"""The same for readers of streams, who are looked at with every event."""
 
 REMEMBERED_MAX = 10_000
 """Most principals that are remembered; when there are more, all are forgotten."""
@@ -55,6 +59,7 @@ class Authenticator:
         self._directory = directory
         self._read = read
         self._remembered: dict[str, tuple[float, Principal]] = {}
+        self._generation = 0
 
     async def authenticate(self, header: str | None) -> Principal:
         """Recognise `Bearer <token or key>`; raises `Unauthenticated`, always with the same words."""
@@ -66,8 +71,9 @@ class Authenticator:
         remembered = self._recall(digest)
         if remembered is not None and not self._over(remembered):
             return remembered
+        generation = self._generation
         principal = replace(await self._look_up(credential), credential=digest)
-        self._remember(principal)
+        self._remember(principal, generation)
         return principal
 
     async def refresh(self, principal: Principal) -> Principal:
@@ -77,9 +83,10 @@ class Authenticator:
         """
         if self._over(principal):
             raise Unauthenticated(_REFUSED)
-        remembered = self._recall(principal.credential)
+        remembered = self._recall(principal.credential, FOLLOWED_S)
         if remembered is not None:
             return remembered
+        generation = self._generation
         async with self._read() as session:
             if principal.key_id is not None and not await is_key_live(session, principal.key_id, datetime.now(UTC)):
                 raise Unauthenticated(_REFUSED)
@@ -88,20 +95,21 @@ class Authenticator:
                 raise Unauthenticated(_REFUSED)
             grants = await self._directory.grants(session, principal.user_id)
         fresh = replace(principal, grants=grants, suspended=subject.suspended)
-        self._remember(fresh)
+        self._remember(fresh, generation)
         return fresh
 
     def forget(self) -> None:
-        """Look everybody up again: grants, users or keys were changed in this process."""
+        """Look everybody up again: grants, users or keys were changed, here or in another process."""
+        self._generation += 1
         self._remembered.clear()
 
-    def _recall(self, digest: str) -> Principal | None:
+    def _recall(self, digest: str, fresh_s: float = FRESH_S) -> Principal | None:
         remembered = self._remembered.get(digest)
-        return remembered[1] if remembered is not None and monotonic() - remembered[0] < FRESH_S else None
+        return remembered[1] if remembered is not None and monotonic() - remembered[0] < fresh_s else None
 
-    def _remember(self, principal: Principal) -> None:
-        if not principal.credential:
-            return  # presented nothing, so nothing tells it from the next one of its kind
+    def _remember(self, principal: Principal, generation: int) -> None:
+        if not principal.credential or generation != self._generation:
+            return  # presented nothing, or was read before a change that was announced meanwhile
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[principal.credential] = (monotonic(), principal)

@@ -1,10 +1,11 @@
 """The table of API keys."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Field
 
-from etm_graph.db.base import BigInt, Table, Timestamp, core_table
+from etm_graph.db.base import BigInt, Json, Table, Timestamp, core_table
 
 
 class ApiKeyRow(Table, table=True):
@@ -20,6 +21,8 @@ class ApiKeyRow(Table, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    scopes: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 api_key = core_table(ApiKeyRow)

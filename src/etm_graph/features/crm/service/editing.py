@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Row, Table, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM, Change, ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.edits import merge_edit
@@ -22,7 +21,7 @@ BATCH_ID = 0
 async def begin(work: UnitOfWork, act: Act, kind: Kind = Kind.CRM) -> None:
     """Take the crm stream's turn and check the right. Raises `Forbidden`, `Busy`."""
     await work.lock_stream(CRM_STREAM)
-    Viewer(work.access, work.principal, work.now).require(act, kind)
+    work.viewer.require(act, kind)
 
 
 async def read_row(work: UnitOfWork, table: Table, what: str, row_id: int) -> Row[Any]:

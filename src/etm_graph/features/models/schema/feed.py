@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from time import monotonic
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -26,9 +25,6 @@ from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import encode_id
 from etm_graph.graphql.scalars import BigInt
 
-RECHECK_S = 5.0
-"""Seconds after which a stream looks again at its reader's grants."""
-
 TYPE_NAMES = {
     EntityType.MODEL: "TerritoryModel",
     EntityType.TYPE_PRIORITY: "TerritoryType",
@@ -43,6 +39,8 @@ TYPE_NAMES = {
     EntityType.ACCOUNT: "Account",
     EntityType.OPPORTUNITY: "Opportunity",
     EntityType.USER: "User",
+    EntityType.GRANT: "RoleGrant",
+    EntityType.API_KEY: "ApiKey",
 }
 
 KINDS = {
@@ -76,6 +74,8 @@ describe(
         "ACCOUNT": "An account.",
         "OPPORTUNITY": "An opportunity.",
         "USER": "A user.",
+        "GRANT": "A role that was granted.",
+        "API_KEY": "A tool's key.",
     },
     name="ChangedEntity",
 )
@@ -205,7 +205,7 @@ def change_event(change: Change, cursor: str) -> ChangeEvent:
 
 async def load_change(context: Context, recorded: Sequence[tuple[int, int]]) -> ChangeEvent | None:
     """The last of the changes that a mutation recorded in a model's stream."""
-    in_models = [key for key in recorded if key[0] != CRM_STREAM]
+    in_models = [key for key in recorded if key[0] > CRM_STREAM]
     if not in_models:
         return None
     session = await context.session()
@@ -229,16 +229,16 @@ class _Reader:
     model_id: int
     state: ModelState
     owner_id: int | None
-    checked: float
     epoch: UUID = field(default_factory=uuid4)
     seq: int = 0
     activated: bool = False
 
     async def recheck(self) -> None:
         """Take note of changed grants; raises `Unauthenticated` when the reader is no longer let in."""
-        if monotonic() - self.checked > RECHECK_S:
-            self.context.principal = await self.context.services.refresh(self.context.principal)
-            self.checked = monotonic()
+        known = self.context.principal
+        self.context.principal = await self.context.services.refresh(known)
+        if self.context.principal != known and not self._may(Kind.MODEL, "/"):
+            raise Forbidden("You may no longer read this model.")
 
     def _may(self, kind: Kind, path: str) -> bool:
         own = self.owner_id is not None and self.owner_id == self.context.principal.user_id
@@ -285,7 +285,7 @@ async def _start(context: Context, model_id: int) -> _Reader:
     if model_id not in found:
         raise NotFound("There is no such model.", field=["modelId"])
     row = found[model_id]
-    return _Reader(context, model_id, ModelState(row.state), row.created_by, monotonic())
+    return _Reader(context, model_id, ModelState(row.state), row.created_by)
 
 
 def _position(follower: Follower, after: str | None) -> int | ResyncRequired:

@@ -1,0 +1,1 @@
+"""Who was given which rights, by whom: grants, delegated administration, API keys, the audit."""

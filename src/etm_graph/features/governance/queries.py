@@ -1,0 +1,77 @@
+"""Reading grants."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, true
+
+from etm_graph.access.tables import role_grant
+from etm_graph.access.viewer import Viewer
+from etm_graph.core.access import Act, Kind, Role
+from etm_graph.db.paging import Order, Page, apply_page
+from etm_graph.db.sessions import ReadSession
+
+GRANTS = Order("grants", (role_grant.c.id,))
+_EVERY_MODEL = 0
+"""Stands for "every model" where grants are compared with ids, which begin at 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFilter:
+    """Which grants; all conditions that are given must hold. live: not expired."""
+
+    user_id: int | None = None
+    role: Role | None = None
+    model_id: int | None = None
+    live: bool | None = None
+
+
+def _readable(viewer: Viewer) -> ColumnElement[bool]:
+    """One's own grants, those that one could give, and all for those who may read the policy."""
+    if viewer.may(Act.READ, Kind.POLICY):
+        return true()
+    given = viewer.sees(
+        Kind.POLICY,
+        Act.GRANT,
+        state=literal(""),
+        model_id=func.coalesce(role_grant.c.model_id, _EVERY_MODEL),
+        path=role_grant.c.path,
+    )
+    return or_(role_grant.c.user_id == viewer.principal.user_id, given)
+
+
+def _visible(viewer: Viewer) -> Select[Any]:
+    return select(role_grant).where(_readable(viewer))
+
+
+def _conditions(viewer: Viewer, wanted: GrantFilter) -> list[ColumnElement[bool]]:
+    columns = role_grant.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.user_id is not None:
+        conditions.append(columns.user_id == wanted.user_id)
+    if wanted.role is not None:
+        conditions.append(columns.role == wanted.role.value)
+    if wanted.model_id is not None:
+        conditions.append(columns.model_id == wanted.model_id)
+    if wanted.live is not None:
+        live = or_(columns.expires_at.is_(None), columns.expires_at > viewer.now)
+        conditions.append(live if wanted.live else ~live)
+    return conditions
+
+
+async def list_grants(session: ReadSession, viewer: Viewer, wanted: GrantFilter, page: Page) -> Sequence[Row[Any]]:
+    """A page of the grants that the viewer may read, oldest first."""
+    base = _visible(viewer).where(*_conditions(viewer, wanted))
+    return await session.rows(apply_page(base, GRANTS, page))
+
+
+async def count_grants(session: ReadSession, viewer: Viewer, wanted: GrantFilter) -> int:
+    """How many grants there are that the viewer may read."""
+    base = _visible(viewer).where(*_conditions(viewer, wanted))
+    return int(await session.scalar(base.with_only_columns(func.count()).select_from(role_grant)))
+
+
+async def grants_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Grants by id."""
+    return {row.id: row for row in await session.rows(_visible(viewer).where(role_grant.c.id.in_(ids)))}
