@@ -38,5 +38,12 @@ def test_tests_named_by_decisions_exist() -> None:
 
 def test_top_level_error_codes_are_explained_to_clients() -> None:
     text = (TOP / "docs" / "guide" / "client.md").read_text()
-    top_level = {ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN, ErrorCode.LIMIT_EXCEEDED, ErrorCode.BAD_CURSOR}
+    top_level = {
+        ErrorCode.UNAUTHENTICATED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.LIMIT_EXCEEDED,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.TIMEOUT,
+        ErrorCode.BAD_CURSOR,
+    }
     assert {code for code in top_level if f"`{code.value}`" not in text} == set()

@@ -35,7 +35,7 @@ async def count(database: Database, query: str, width: int) -> tuple[int, dict[s
             leaf = await make_territory(world, admin, model_id, type_id, f"L{first}_{second}", middle)
             async with world.writer.unit_of_work(admin) as work:
                 await add_member(work, leaf, admin.user_id, {})
-    settings = Settings()
+    settings = Settings(operation_cost_max=10**12)  # pages of the default size, four levels deep
     worker = make_worker(database, world.writer, world.engine, lease_s=10)
     services = Services(settings, database, ACCESS, world.writer, None, None, dict(extras(world.engine, worker)))
     statements: list[str] = []

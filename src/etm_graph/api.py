@@ -26,11 +26,11 @@ from etm_graph.features.threads.schema.roots import ThreadMutation, ThreadQuery,
 from etm_graph.features.threads.schema.types import load_comments, load_threads
 from etm_graph.graphql.context import BatchFunction, Context
 from etm_graph.graphql.declaring import open_to_callers, require_declared
-from etm_graph.graphql.execution import limiters
+from etm_graph.graphql.execution import AdmittedDocument
 from etm_graph.graphql.ids import Node
 from etm_graph.graphql.nodes import load_nodes
 from etm_graph.graphql.scalars import SCALARS
-from etm_graph.settings import Settings
+from etm_graph.settings import Mode, Settings
 
 LOADERS: dict[str, BatchFunction] = {
     "TerritoryModel": load_models,
@@ -107,20 +107,20 @@ Mutation = merge_types(
 Subscription = merge_types("Subscription", (ModelSubscription, ThreadSubscription, JobSubscription))
 
 
-def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
+def _build(extensions: list[Any], *, sort: bool, suggest: bool = True) -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
-        config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort),
+        config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort, disable_field_suggestions=not suggest),
     )
     return require_declared(schema)
 
 
 def make_schema(settings: Settings) -> strawberry.Schema:
-    """The executable schema under these limits."""
-    return _build(limiters(settings), sort=False)
+    """The executable schema; in production its errors suggest no names."""
+    return _build([AdmittedDocument], sort=False, suggest=settings.mode is Mode.DEVELOPMENT)
 
 
 def print_schema() -> str:

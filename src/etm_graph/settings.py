@@ -60,7 +60,29 @@ class Settings(BaseSettings):
     document_tokens_max: int = 5_000
     """Most lexical tokens in a document."""
     document_aliases_max: int = 100
-    """Most aliases in a document."""
+    """Most aliases in an operation, counted as often as its fragments are used."""
+    document_directives_max: int = 50
+    """Most directives in a document."""
+    document_directives_at_once_max: int = 5
+    """Most directives at one place of a document."""
+    document_root_fields_max: int = 30
+    """Most fields at the top of an operation, repeated ones included."""
+    document_repeats_max: int = 10
+    """How often one selection set may name the same field under the same name."""
+    list_input_max: int = 1_000
+    """Most items in one list of an argument or variable."""
+    list_size_assumed: int = 10
+    """How many items a list without a page size is taken to have when the cost of an operation is reckoned."""
+    operation_cost_max: int = 2_000_000
+    """Highest cost of an operation, reckoned from its document before it runs."""
+    operation_timeout_s: float = 20.0
+    """Seconds after which a query or mutation is cancelled together with its work in the database."""
+    budget_cost: int = 20_000_000
+    """Cost that a caller may use at once, per process."""
+    budget_cost_per_s: int = 500_000
+    """Cost that a caller's budget regains each second; 0 for no budgets."""
+    document_cache_characters: int = 1_000_000
+    """Characters of documents that are kept parsed."""
     request_bytes_max: int = 2 * 1024 * 1024
     """Largest HTTP request body, in bytes."""
     message_bytes_max: int = 256 * 1024

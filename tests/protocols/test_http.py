@@ -78,7 +78,7 @@ async def test_limits_name_themselves_and_their_value(http: httpx.AsyncClient) -
     long = await http.post("/graphql", json={"query": "{ viewer { userName } }" + " " * 70_000})
     assert long.json()["errors"][0] == {
         "message": "A document has at most 65536 bytes (document_bytes_max); this one has 70023.",
-        "extensions": {"code": "LIMIT_EXCEEDED"},
+        "extensions": {"code": "LIMIT_EXCEEDED", "limit": "document_bytes_max", "value": 65536, "actual": 70023},
     }
     wide = await http.post("/graphql", json={"query": "{ users(first: 201) { nodes { id } } }"})
     assert wide.json()["errors"][0]["message"] == "A page holds 0 to 200 items (page size); 201 were asked for."

@@ -5,6 +5,8 @@
     │   ├── Unauthenticated     UNAUTHENTICATED
     │   ├── Forbidden           FORBIDDEN
     │   ├── LimitExceeded       LIMIT_EXCEEDED       names the limit and its value
+    │   ├── RateLimited         RATE_LIMITED         says when to come back
+    │   ├── TimedOut            TIMEOUT              names the limit and its value
     │   ├── BadCursor           BAD_CURSOR
     │   └── ResyncNeeded        RESYNC_REQUIRED
     └── BusinessError           belongs to a mutation's `userErrors`
@@ -35,6 +37,8 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    TIMEOUT = "TIMEOUT"
     BAD_CURSOR = "BAD_CURSOR"
     RESYNC_REQUIRED = "RESYNC_REQUIRED"
     NOT_FOUND = "NOT_FOUND"
@@ -86,6 +90,18 @@ class LimitExceeded(Refused):
     """A limit was passed; the message names the limit, its value and what was asked."""
 
     code = ErrorCode.LIMIT_EXCEEDED
+
+
+class RateLimited(Refused):
+    """The caller has used up its budget; `details["retryAfter"]` is how many seconds to wait."""
+
+    code = ErrorCode.RATE_LIMITED
+
+
+class TimedOut(Refused):
+    """The operation took too long and was cancelled, with its statements in the database."""
+
+    code = ErrorCode.TIMEOUT
 
 
 class BadCursor(Refused):

@@ -12,6 +12,7 @@ from etm_graph.access.viewer import Viewer
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.feed import Feed
 from etm_graph.events.unit_of_work import Writer
+from etm_graph.graphql.admission import Admitted
 from etm_graph.identity.principal import Principal
 from etm_graph.settings import Settings
 
@@ -47,11 +48,14 @@ class Context:
         self.services = services
         self.principal = principal
         self.request_id = request_id
+        self.admitted: Admitted | None = None
+        """What was found of the operation before it ran; None where nothing was to be found out."""
         self.now = datetime.now(UTC)
         self._stack = AsyncExitStack()
         self._session: ReadSession | None = None
         self._opening = asyncio.Lock()
         self._batches: dict[Hashable, _Batch] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     @property
     def viewer(self) -> Viewer:
@@ -66,9 +70,12 @@ class Context:
             return self._session
 
     async def release(self) -> None:
-        """Give the snapshot back; what is read next sees a new one."""
+        """Stop what still reads and give the snapshot back; what is read next sees a new one."""
         self._session = None
         self._batches.clear()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         self.now = datetime.now(UTC)
         await self._stack.aclose()
 
@@ -84,7 +91,9 @@ class Context:
     def _dispatch(self, key: Hashable) -> None:
         batch = self._batches.pop(key, None)
         if batch is not None:
-            batch.task = asyncio.get_running_loop().create_task(batch.run(self))
+            task = asyncio.get_running_loop().create_task(batch.run(self))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
 
 
 class _Batch:
@@ -95,7 +104,6 @@ class _Batch:
         self.arguments = arguments
         self.parents: list[object] = []
         self.answers: list[asyncio.Future[Any]] = []
-        self.task: asyncio.Task[None] | None = None
 
     def add(self, parent: object) -> asyncio.Future[Any]:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

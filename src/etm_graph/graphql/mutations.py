@@ -26,6 +26,8 @@ describe(
         "UNAUTHENTICATED": "No or no valid credentials.",
         "FORBIDDEN": "You may see the object but not do this to it.",
         "LIMIT_EXCEEDED": "A limit was passed; the message names it and its value.",
+        "RATE_LIMITED": "Your budget is used up; come back after `retryAfter` seconds.",
+        "TIMEOUT": "The operation took too long and was cancelled.",
         "BAD_CURSOR": "A page cursor that was not issued for this list.",
         "RESYNC_REQUIRED": "A stream cursor that cannot be resumed.",
         "NOT_FOUND": "Nothing with that id that you may read.",

@@ -44,6 +44,8 @@ def _media_type(accept: str) -> str:
 
 
 def _operation(source: Any) -> Operation:  # noqa: ANN401 - whatever the client sent
+    if isinstance(source, list):
+        raise _Wrong(400, "A request holds one operation, not an array of them (batches are refused).")
     if not isinstance(source, dict):
         raise _Wrong(400, "The body is a JSON object with `query`, `variables`, `operationName`.")
     query, variables, name = source.get("query"), source.get("variables"), source.get("operationName")
@@ -55,7 +57,7 @@ def _operation(source: Any) -> Operation:  # noqa: ANN401 - whatever the client 
         raise _Wrong(400, "`operationName` is no string.")
     if not isinstance(source.get("extensions"), dict | None):
         raise _Wrong(400, "`extensions` is no object.")
-    return Operation(query, variables, name)
+    return Operation(query, variables, name, source.get("extensions"))
 
 
 def _check_method(request: Request) -> None:
@@ -95,8 +97,27 @@ def _get(request: Request) -> Operation:
     return _operation(parameters)
 
 
+REFUSED = {"RATE_LIMITED": 429, "TIMEOUT": 503}
+"""Statuses of refusals that do not depend on the media type."""
+
+
 def _status(answer: Answer, media_type: str) -> int:
-    return 400 if not answer.executed and media_type == GRAPHQL_JSON else 200
+    if answer.executed:
+        return 200
+    code = answer.errors[0]["extensions"].get("code") if answer.errors else None
+    return REFUSED.get(str(code)) or (400 if media_type == GRAPHQL_JSON else 200)
+
+
+def _budget_headers(context: Context) -> dict[str, str]:
+    """What the caller has left (RateLimit header fields for HTTP, draft 10); seconds, and cost as the unit."""
+    budget = None if context.admitted is None else context.admitted.budget
+    if budget is None:
+        return {}
+    headers = {
+        "RateLimit-Policy": f'"cost";q={budget.capacity};w={budget.window_s}',
+        "RateLimit": f'"cost";r={budget.remaining};t={budget.full_in_s}',
+    }
+    return headers if budget.allowed else {**headers, "Retry-After": str(budget.wait_s)}
 
 
 def _json(body: object, status: int, media_type: str, **headers: str) -> Response:
@@ -141,4 +162,4 @@ class HttpEndpoint:
             text = f"Something went wrong on our side; name the request id {context.request_id} when you report it."
             error = {"message": text, "extensions": {"code": "INTERNAL", "requestId": context.request_id}}
             return _json({"errors": [error]}, 500, media_type)
-        return _json(answer.body(), _status(answer, media_type), media_type)
+        return _json(answer.body(), _status(answer, media_type), media_type, **_budget_headers(context))
