@@ -3,10 +3,6 @@
 from typing import Any
 
 import pytest
-
-from etm_graph.api import make_schema
-from etm_graph.graphql.cost import Sizes, _Reckoning, find_operation, is_connection, operation_cost
-from etm_graph.settings import Settings
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -21,6 +17,10 @@ from graphql import (
     get_named_type,
     parse,
 )
+
+from etm_graph.api import make_schema
+from etm_graph.graphql.cost import Sizes, _Reckoning, find_operation, is_connection, operation_cost
+from etm_graph.settings import Settings
 
 SDL = build_schema("""
   type Query { a: A list: [A!]! page(first: Int, last: Int): AConnection! nodes(ids: [ID!]!): [A] any: U names: [String!] }

@@ -1,13 +1,13 @@
 """Limits on documents, measured before validation."""
 
 import pytest
+from graphql import get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etm_graph.core.errors import LimitExceeded
 from etm_graph.graphql.limits import check_document, check_variables, read_document
 from etm_graph.settings import Settings
-from graphql import get_introspection_query, parse
 
 SETTINGS = Settings(
     document_bytes_max=2_000,
