@@ -1,6 +1,7 @@
 """Loading the demo company: in one transaction, by PostgreSQL's bulk load."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -13,7 +14,7 @@ from etm_graph.core.access import Role
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.db.sessions import Database, WriteSession
 from etm_graph.demo.conversations import CONVERSATIONS
-from etm_graph.demo.people import Person, make_people
+from etm_graph.demo.people import REPS, Person, make_people
 from etm_graph.demo.records import (
     ACCOUNT_COLUMNS,
     OPPORTUNITY_COLUMNS,
@@ -22,8 +23,9 @@ from etm_graph.demo.records import (
     make_opportunities,
     make_rates,
 )
-from etm_graph.demo.reference import load_industries, load_places
-from etm_graph.demo.structure import REP, TYPES, ModelSpec, TerritorySpec, make_models
+from etm_graph.demo.reference import Place, load_industries, load_places
+from etm_graph.demo.staffing import home_regions, staff
+from etm_graph.demo.structure import TYPES, ModelSpec, make_models
 
 SEED = 2026
 CHUNK = 20_000
@@ -41,6 +43,23 @@ CUSTOM_FIELDS: tuple[tuple[str, str, str, list[str]], ...] = (
     ("HealthScore", "Health score", "NUMBER", []),
     ("Channels", "Channels", "MULTI_PICKLIST", ["DIRECT", "PARTNER", "ONLINE"]),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Company:
+    """Structures and people. staffing: the rep of a territory."""
+
+    specs: Sequence[ModelSpec]
+    active: ModelSpec
+    staffing: Mapping[str, int]
+    people: Sequence[Person]
+
+
+def _make_company(places: Sequence[Place]) -> _Company:
+    specs = make_models(places)
+    active = next(spec for spec in specs if spec.state == "ACTIVE")
+    staffing = staff(active, REPS)
+    return _Company(specs, active, staffing, make_people(SEED, home_regions(active, staffing)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +172,14 @@ async def _models(
 
 
 def _members(
-    spec: ModelSpec, nodes: Sequence[tuple[int, TerritorySpec]], people: Sequence[Person]
+    spec: ModelSpec, ids: Mapping[str, int], people: Sequence[Person], staffing: Mapping[str, int]
 ) -> Iterable[tuple[int, int, str]]:
     """(territory, user, role in territory): reps in their territories, managers in their regions."""
     reps = [person.index + 1 for person in people if person.role is Role.REP]
-    place = 0
-    for number, node in nodes:
-        if node.level == REP:
-            yield number, reps[place % len(reps)], "Account executive"
-            place += 1
-    by_path = {spec.path(node.developer_name): number for number, node in nodes}
+    for territory, rep in staffing.items():
+        if territory in ids:
+            yield ids[territory], reps[rep], "Account executive"
+    by_path = {spec.path(name): number for name, number in ids.items()}
     for person in people:
         if person.role is Role.MANAGER and person.path in by_path:
             yield by_path[person.path], person.index + 1, "Regional manager"
@@ -197,12 +214,12 @@ async def _rules(session: WriteSession, spec: ModelSpec, model_id: int, first: i
 
 
 async def _structure(
-    session: WriteSession, spec: ModelSpec, model_id: int, first: int, types: dict[str, int], people: Sequence[Person]
+    session: WriteSession, spec: ModelSpec, model_id: int, first: int, types: dict[str, int], company: _Company
 ) -> dict[str, int]:
     """Territories, members, rules and links of one model; territory ids by developer name, numbered from `first`."""
     nodes = list(enumerate(spec.depth_first(), first))
     ids = {node.developer_name: number for number, node in nodes}
-    members = list(_members(spec, nodes, people))
+    members = list(_members(spec, ids, company.people, company.staffing))
     managers = {territory: user for territory, user, role in reversed(members) if role == "Regional manager"}
     reps = {territory: user for territory, user, role in members if role == "Account executive"}
     rows = [
@@ -295,13 +312,41 @@ def _with_json(rows: Iterable[tuple[Any, ...]], column: int) -> Iterable[tuple[A
         yield (*row[:column], orjson.dumps(row[column]).decode(), *row[column + 1 :])
 
 
+async def _records(
+    session: WriteSession,
+    company: _Company,
+    sizes: Sizes,
+    places: Sequence[Place],
+    industries: Mapping[str, str],
+    progress: Progress,
+) -> None:
+    reps = [person.index + 1 for person in company.people if person.role is Role.REP]
+    house = next(person.index + 1 for person in company.people if person.role is Role.MANAGER)
+    staffed = {prefix: reps[company.staffing[name]] for prefix, name in company.active.prefixes().items()}
+    sellers = dict.fromkeys((place.prefix for place in places), house) | staffed
+    owners = array("i")
+    made = _noting_owners(make_accounts(SEED, sizes, places, industries, sellers), owners)
+    accounts = _with_json(made, ACCOUNT_COLUMNS.index("custom"))
+    await _stream(session, "account", ACCOUNT_COLUMNS, accounts, sizes.accounts, progress)
+    opportunities = make_opportunities(SEED, sizes, owners)
+    await _stream(session, "opportunity", OPPORTUNITY_COLUMNS, opportunities, sizes.opportunities, progress)
+
+
+def _noting_owners(rows: Iterable[tuple[Any, ...]], owners: "array[int]") -> Iterable[tuple[Any, ...]]:
+    place = ACCOUNT_COLUMNS.index("owner_id")
+    for row in rows:
+        owners.append(row[place])
+        yield row
+
+
 NUMBERED = ["app_user", "territory_type", "territory", "assignment_rule", "thread", "account", "opportunity"]
 
 
 async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progress: Progress) -> None:
     """Load everything into a new database, then let the product compute the stored assignments."""
     places, industries = load_places(), load_industries()
-    people, specs = make_people(SEED), make_models(places)
+    company = _make_company(places)
+    people, specs = company.people, company.specs
     async with database.write() as session:
         users = await _people(session, people)
         types = await _organisation(session)
@@ -310,14 +355,10 @@ async def load_demo(database: Database, sizes: Sizes, run_model: RunModel, progr
         first = 1
         for spec in specs:
             model_id = numbered.models[spec.developer_name]
-            territories[spec.developer_name] = await _structure(session, spec, model_id, first, types, people)
+            territories[spec.developer_name] = await _structure(session, spec, model_id, first, types, company)
             first += max(len(spec.territories), len(spec.rules))
         await _talk(session, numbered, territories, specs)
-        owners = [person.index + 1 for person in people if person.role is Role.REP]
-        accounts = _with_json(make_accounts(SEED, sizes, places, industries, owners), ACCOUNT_COLUMNS.index("custom"))
-        await _stream(session, "account", ACCOUNT_COLUMNS, accounts, sizes.accounts, progress)
-        opportunities = make_opportunities(SEED, sizes, owners)
-        await _stream(session, "opportunity", OPPORTUNITY_COLUMNS, opportunities, sizes.opportunities, progress)
+        await _records(session, company, sizes, places, industries, progress)
         for table in NUMBERED:
             await session.execute(
                 text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from etm_graph.core.access import Role
-from etm_graph.demo.structure import REGIONS
+from etm_graph.demo.structure import REGIONS, Region
 
 GIVEN = [
     "Ada",
@@ -154,24 +154,29 @@ class Person:
     path: str
 
 
-def make_people(seed: int) -> Sequence[Person]:
-    """Everybody; the first of each role is named by it and has it on the whole organisation."""
+REPS = dict(COUNTS)[Role.REP]
+
+
+def make_people(seed: int, homes: Sequence[Region]) -> Sequence[Person]:
+    """Everybody; the first of each role is named by it. homes: the regions in which the reps sell.
+
+    Managers and forecasters have their role in a region, the first of each on the whole organisation.
+    """
     random = Random(f"people {seed}")
     names = [f"{given} {family}" for given in GIVEN for family in FAMILY]
     random.shuffle(names)
     people: list[Person] = []
-    managers: list[int] = []
+    managers: dict[str, list[int]] = {}
     for role, count in COUNTS:
         for number in range(1, count + 1):
             index = len(people)
-            region = REGIONS[(number - 2) % len(REGIONS)]
+            region = homes[number - 1] if role is Role.REP else REGIONS[(number - 2) % len(REGIONS)]
             scoped = role in {Role.MANAGER, Role.FORECASTER} and number > 1
-            user_name = role.value if number == 1 else f"{role.value}{number}"
-            above = managers[number % len(managers)] if role is Role.REP else 0
+            above = managers[region.path][number % len(managers[region.path])] if role is Role.REP else 0
             people.append(
                 Person(
                     index,
-                    user_name,
+                    role.value if number == 1 else f"{role.value}{number}",
                     names[index],
                     f"{names[index].lower().replace(' ', '.')}@northwind.example",
                     None if index == 0 else above,
@@ -180,6 +185,6 @@ def make_people(seed: int) -> Sequence[Person]:
                     region.path if scoped else "/",
                 )
             )
-            if role is Role.MANAGER:
-                managers.append(index)
+            if role is Role.MANAGER and scoped:
+                managers.setdefault(region.path, []).append(index)
     return people

@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import exp
 from random import Random
 
-from etm_graph.demo.reference import Place
+from etm_graph.demo.reference import Place, weigh_places
 
 TODAY = date(2026, 11, 1)
 """The demo's present."""
@@ -156,6 +156,10 @@ OPEN_STAGES = (
 )
 
 
+OWN_SHARE = 0.92
+"""Share of opportunities that the owner of the account has; colleagues have the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How many accounts and opportunities."""
@@ -163,9 +167,6 @@ class Sizes:
     accounts: int = 20_000
     opportunities: int = 60_000
 
-
-AREA_SIZE = 6
-"""How many times more firms a Canadian sortation area has than a ZIP code."""
 
 ACCOUNT_COLUMNS = [
     "id",
@@ -207,18 +208,9 @@ OPPORTUNITY_COLUMNS = [
 ]
 
 
-def _weighted_places(places: Sequence[Place], random: Random) -> tuple[Sequence[Place], Sequence[float]]:
-    """Places with cumulative weights: cities have many postal codes, and some of those many firms."""
-    in_city: dict[tuple[str, str], int] = {}
-    for place in places:
-        in_city[place.state, place.city] = in_city.get((place.state, place.city), 0) + 1
-    weights = [
-        in_city[place.state, place.city] ** 0.7
-        * exp(random.gauss(0, 0.6))
-        * (AREA_SIZE if place.country == "CA" else 1)
-        for place in places
-    ]
-    return places, list(accumulate(weights))
+def _draw_weights(places: Sequence[Place], random: Random) -> Sequence[float]:
+    """Cumulative weights to draw places by: no two places are alike."""
+    return list(accumulate(weight * exp(random.gauss(0, 0.6)) for weight in weigh_places(places)))
 
 
 def _segment(revenue: float) -> str:
@@ -226,15 +218,15 @@ def _segment(revenue: float) -> str:
 
 
 def make_accounts(
-    seed: int, sizes: Sizes, places: Sequence[Place], industries: Mapping[str, str], owners: Sequence[int]
+    seed: int, sizes: Sizes, places: Sequence[Place], industries: Mapping[str, str], owners: Mapping[str, int]
 ) -> Iterator[tuple[object, ...]]:
-    """Rows of account, in the order of ACCOUNT_COLUMNS. owners: ids of users who own accounts."""
+    """Rows of account, in the order of ACCOUNT_COLUMNS. owners: who sells where, by prefix of postal codes."""
     random = Random(f"accounts {seed}")
-    sites, site_weights = _weighted_places(places, random)
+    weights = _draw_weights(places, random)
     codes = list(industries)
     code_weights = list(accumulate(SECTORS.get(code[:2], 1) for code in codes))
     for number in range(1, sizes.accounts + 1):
-        place = random.choices(sites, cum_weights=site_weights)[0]
+        place = random.choices(places, cum_weights=weights)[0]
         industry = random.choices(codes, cum_weights=code_weights)[0]
         revenue = round(exp(random.gauss(15.6, 1.7)), -3)
         known = random.random() > 0.025
@@ -250,7 +242,7 @@ def make_accounts(
             number,
             f"ACC-{number:07d}",
             name,
-            owners[int(place.latitude * 100) % len(owners)],
+            owners[place.prefix],
             f"{random.randint(1, 9899)} {random.choice(FIRST)} Street" if known else None,
             place.city if known else None,
             place.postal_code if known else None,
@@ -276,7 +268,7 @@ def _stage(random: Random, close: date) -> tuple[str, int, str]:
 
 
 def make_opportunities(seed: int, sizes: Sizes, owners: Sequence[int]) -> Iterator[tuple[object, ...]]:
-    """Rows of opportunity, in the order of OPPORTUNITY_COLUMNS."""
+    """Rows of opportunity, in the order of OPPORTUNITY_COLUMNS. owners: that of every account, by its number."""
     random = Random(f"opportunities {seed}")
     span = (LAST_CLOSE - FIRST_CLOSE).days
     for number in range(1, sizes.opportunities + 1):
@@ -289,7 +281,7 @@ def make_opportunities(seed: int, sizes: Sizes, owners: Sequence[int]) -> Iterat
             f"OPP-{number:07d}",
             account_id,
             f"{product} {close.year}",
-            owners[(account_id * 31) % len(owners)],
+            owners[account_id - 1] if random.random() < OWN_SHARE else random.choice(owners),
             stage,
             Decimal(int(round(exp(random.gauss(10.4, 1.1)), -2))),
             random.choices(("USD", "CAD", "EUR"), (80, 14, 6))[0],

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -41,6 +42,18 @@ def load_places() -> Sequence[Place]:
             float(row["longitude"]),
         )
         for row in _rows("postal_codes.csv.gz")
+    ]
+
+
+SORTATION_AREA = 6.0
+"""How many times more firms a Canadian sortation area has than a ZIP code."""
+
+
+def weigh_places(places: Sequence[Place]) -> Sequence[float]:
+    """How many firms a place has, in proportion: those of large cities have more."""
+    in_city = Counter((place.state, place.city) for place in places)
+    return [
+        in_city[place.state, place.city] ** 0.2 * (SORTATION_AREA if place.country == "CA" else 1.0) for place in places
     ]
 
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etm_graph.core.hierarchy import child_path
-from etm_graph.demo.reference import Place
+from etm_graph.demo.reference import Place, weigh_places
 
 GLOBAL, COUNTRY, REGION, AREA, REP = range(5)
-PLACES_PER_REP = 190
-"""Postal codes that one rep's territory holds, about."""
+REP_TERRITORIES = 250
+"""How many territories of reps would be alike, if states did not cut them."""
+SMALLEST = 0.4
+"""A remainder below this share of a territory goes to its neighbour."""
 
 TYPES = (
     ("Overlay", "Overlay", "Specialists who help geographic teams.", 10),
@@ -104,6 +106,17 @@ class ModelSpec:
         parent = self.territories[name].parent
         return child_path(None if parent is None else self.path(parent), name)
 
+    def prefixes(self) -> Mapping[str, str]:
+        """Which territory of a rep has a prefix of postal codes."""
+        return {
+            prefix: territory
+            for rule in self.rules.values()
+            for field_name, _, values in rule.criteria[:1]
+            if field_name == "billing_postal_code"
+            for prefix in values
+            for territory, _ in rule.links
+        }
+
     def depth_first(self) -> Sequence[TerritorySpec]:
         """Territories by path."""
         return sorted(self.territories.values(), key=lambda spec: self.path(spec.developer_name))
@@ -113,25 +126,28 @@ def _rule(territory: str, name: str, *criteria: tuple[str, str, tuple[str, ...]]
     return RuleSpec(f"Rule_{territory}", name, criteria, logic, ((territory, False),))
 
 
-def _prefixes(places: Sequence[Place]) -> Mapping[str, Mapping[str, int]]:
-    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for place in places:
-        found[place.state][place.prefix] += 1
+def _weights(places: Sequence[Place]) -> Mapping[str, Mapping[str, float]]:
+    """How many firms there are, in proportion, by state and prefix of postal codes."""
+    found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for place, weight in zip(places, weigh_places(places), strict=True):
+        found[place.state][place.prefix] += weight
     return found
 
 
-def _cut(prefixes: Mapping[str, int]) -> Sequence[tuple[str, ...]]:
+def _cut(prefixes: Mapping[str, float], enough: float) -> Sequence[tuple[str, ...]]:
     """Neighbouring prefixes, cut where a rep has enough."""
     parts: list[tuple[str, ...]] = []
     current: list[str] = []
-    size = 0
+    size = 0.0
     for prefix in sorted(prefixes):
         current.append(prefix)
         size += prefixes[prefix]
-        if size >= PLACES_PER_REP:
+        if size >= enough:
             parts.append(tuple(current))
-            current, size = [], 0
-    if current:
+            current, size = [], 0.0
+    if current and parts and size < SMALLEST * enough:
+        parts[-1] += tuple(current)
+    elif current:
         parts.append(tuple(current))
     return parts
 
@@ -152,14 +168,15 @@ def _geography(places: Sequence[Place]) -> tuple[list[TerritorySpec], list[RuleS
         territories.append(TerritorySpec(country, name, "Global", "Geography", COUNTRY))
         criteria = (("billing_country", "EQUALS", (country,)),)
         rules.append(RuleSpec(f"Rule_{country}", f"In {name}", criteria, None, ((country, True),)))
-    by_state = _prefixes(places)
+    by_state = _weights(places)
+    enough = sum(sum(prefixes.values()) for prefixes in by_state.values()) / REP_TERRITORIES
     for region in REGIONS:
         territories.append(TerritorySpec(region.developer_name, region.name, region.country, "Geography", REGION))
         for state in region.states:
             area = f"{region.country}_{state}"
             territories.append(TerritorySpec(area, f"Area {state}", region.developer_name, "Geography", AREA))
             rules.append(_rule(area, f"In {state}", ("billing_state", "EQUALS", (state,))))
-            for number, prefixes in enumerate(_cut(by_state[state]), 1):
+            for number, prefixes in enumerate(_cut(by_state[state], enough), 1):
                 rep = f"{area}_{number}"
                 territories.append(TerritorySpec(rep, f"{state} {number}", area, "Geography", REP))
                 rules.append(
