@@ -17,6 +17,7 @@ from etm_graph.features.models.service.editing import (
     note_run,
     require_planning,
     require_same_version,
+    require_unchanged,
     viewer_of,
 )
 from etm_graph.features.models.service.types import create_type, delete_type, update_type
@@ -36,6 +37,7 @@ __all__ = [
     "note_run",
     "require_planning",
     "require_same_version",
+    "require_unchanged",
     "set_type_priority",
     "update_model",
     "update_type",

@@ -10,7 +10,7 @@ from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.edits import merge_edit
-from etm_graph.core.errors import Conflict, NotFound, WrongState
+from etm_graph.core.errors import Conflict, Invalid, NotFound, WrongState
 from etm_graph.core.lifecycle import GROUP_OF, ModelState, require_transition
 from etm_graph.events.log import read_changes_since
 from etm_graph.events.unit_of_work import UnitOfWork
@@ -41,12 +41,15 @@ def viewer_of(work: UnitOfWork) -> Viewer:
     return work.viewer
 
 
-async def lock_model(work: UnitOfWork, model_id: int) -> ModelHead:
-    """Take the model's turn and read its current state. Raises `NotFound` when it is absent or not readable."""
+async def lock_model(work: UnitOfWork, model_id: int, missing: NotFound | None = None) -> ModelHead:
+    """Take the model's turn and read its current state. Raises `NotFound` when it is absent or not readable.
+
+    missing: what to raise instead, for what stands in the model: no answer may tell that the model exists.
+    """
     model = await lock_for_system(work, model_id)
     own = model.created_by == work.principal.user_id
     if not viewer_of(work).may(Act.READ, Kind.MODEL, state=model.group, model_id=model.id, own=own):
-        raise NotFound("There is no such model.")
+        raise missing or NotFound("There is no such model.")
     return model
 
 
@@ -100,6 +103,22 @@ def require_same_version(what: str, version: int, expected_version: int) -> None
     if version != expected_version:
         raise Conflict(
             f"{what} was changed since version {expected_version}; it is at {version} now, read it again.",
+            field=["expectedVersion"],
+        )
+
+
+def require_unchanged(what: str, version: int, expected_version: int, head: int) -> None:
+    """For entities of a stream: pass when nothing touched it after the number that the caller saw.
+
+    expected_version: the entity's version, or any later number of the stream up to `head`. Raises `Conflict`, `Invalid`.
+    """
+    if expected_version > head:
+        raise Invalid(
+            f"The model is at number {head}; {expected_version} is not reached yet.", field=["expectedVersion"]
+        )
+    if version > expected_version:
+        raise Conflict(
+            f"{what} was changed by number {version}, after the {expected_version} that you saw; read it again.",
             field=["expectedVersion"],
         )
 

@@ -108,7 +108,7 @@ async def locate_rule(work: UnitOfWork, rule_id: int) -> tuple[models.ModelHead,
     model_id = await work.session.scalar(select(assignment_rule.c.model_id).where(assignment_rule.c.id == rule_id))
     if model_id is None:
         raise NotFound("There is no such rule.", field=["id"])
-    model = await models.lock_model(work, model_id)
+    model = await models.lock_model(work, model_id, NotFound("There is no such rule.", field=["id"]))
     row = await work.session.row(select(assignment_rule).where(assignment_rule.c.id == rule_id))
     if row is None:
         raise NotFound("There is no such rule.", field=["id"])
@@ -191,7 +191,8 @@ async def delete_rule(work: UnitOfWork, rule_id: int, expected_version: int) -> 
     model, row = await locate_rule(work, rule_id)
     models.require_planning(model)
     models.authorise(work, model, Act.DELETE, Kind.RULE)
-    models.require_same_version(f"Rule {row.developer_name}", row.version, expected_version)
+    head = work.heads[model.id].head
+    models.require_unchanged(f"Rule {row.developer_name}", row.version, expected_version, head)
     await record_unlinking(work, model.id, rule_link.c.rule_id == rule_id)
     told = {name: row._mapping[name] for name in TOLD}
     work.record(model.id, ChangeDraft(EntityType.RULE, ChangeKind.DELETED, rule_id, row.developer_name, before=told))

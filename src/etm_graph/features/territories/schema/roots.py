@@ -219,7 +219,9 @@ class TerritoryDeleteInput:
     """Input of territoryDelete."""
 
     id: strawberry.ID = strawberry.field(description="The territory.")
-    expected_version: BigInt = strawberry.field(description="The version that you read; a later change is a CONFLICT.")
+    expected_version: BigInt = strawberry.field(
+        description="Its version, or with descendants the `head` of the model that you read; later changes are a CONFLICT."
+    )
     with_descendants: bool = strawberry.field(default=False, description="Whether to delete everything below it, too.")
     idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
 

@@ -12,6 +12,11 @@ from etm_graph.features.models import service as models
 from etm_graph.features.territories.tables import territory
 
 
+def _missing() -> NotFound:
+    """The one answer for what is unknown and for what the caller may not see."""
+    return NotFound("There is no such territory.", field=["id"])
+
+
 async def locate(work: UnitOfWork, territory_id: int) -> tuple[models.ModelHead, Row[Any]]:
     """Lock the model of a territory and read the territory as it is then.
 
@@ -20,7 +25,7 @@ async def locate(work: UnitOfWork, territory_id: int) -> tuple[models.ModelHead,
     model_id = await work.session.scalar(select(territory.c.model_id).where(territory.c.id == territory_id))
     if model_id is None:
         raise await _gone(work, territory_id)
-    model = await models.lock_model(work, model_id)
+    model = await models.lock_model(work, model_id, _missing())
     row = await work.session.row(select(territory).where(territory.c.id == territory_id))
     if row is None:
         raise await _gone(work, territory_id)
@@ -36,11 +41,10 @@ async def _gone(work: UnitOfWork, territory_id: int) -> Exception:
             change.c.kind == ChangeKind.DELETED.value,
         )
     )
-    missing = NotFound("There is no such territory.", field=["id"])
     if deleted is None:
-        return missing
+        return _missing()
     try:
         await models.lock_model(work, deleted.stream_id)
     except NotFound:
-        return missing
+        return _missing()
     return Conflict(f"{deleted.key} was deleted by change {deleted.seq}; nothing was changed.", field=["id"])

@@ -128,12 +128,14 @@ async def delete_territory(
 ) -> int:
     """Delete a territory of a draft, with its subtree only when asked for; returns its id.
 
-    Raises `InUse` when it has children that were not meant, `Conflict` when it changed since `expected_version`.
+    Raises `InUse` when it has children that were not meant, `Conflict` when any of them changed after
+    `expected_version`, a number of the model's stream.
     """
     model, row = await locate(work, territory_id)
     models.require_planning(model)
     models.authorise(work, model, Act.DELETE, Kind.TERRITORY, row.path)
-    models.require_same_version(f"Territory {row.developer_name}", row.version, expected_version)
+    head = work.heads[model.id].head
+    models.require_unchanged(f"Territory {row.developer_name}", row.version, expected_version, head)
     subtree = and_(
         territory.c.model_id == model.id, territory.c.path >= row.path, territory.c.path < subtree_end(row.path)
     )
