@@ -25,6 +25,8 @@ async def check_rule(work: UnitOfWork, criteria: Sequence[Criterion], filter_log
 
     Raises `Invalid` and `BadFilterLogic`, each pointing at the input that is wrong.
     """
+    if not criteria:
+        raise Invalid("A rule needs at least one criterion.", field=["criteria"])
     numbers = [criterion.number for criterion in criteria]
     if sorted(numbers) != list(range(1, len(numbers) + 1)):
         raise Invalid("Criteria are numbered 1, 2, 3 … without gaps.", field=["criteria"])
