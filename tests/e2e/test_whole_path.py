@@ -33,6 +33,9 @@ PREVIEW = """query($m: ID!) { territoryModel(id: $m) { state structureHead
 ACTIVATE = """mutation($m: ID!, $h: BigInt!, $a: ID, $c: Boolean!) { territoryModelActivate(
   input: {id: $m, expectedStructureHead: $h, expectedActiveModelId: $a, archiveCurrent: $c}) {
     job { id state } userErrors { code message } } }"""
+FORECAST = """query($m: ID!) { territoryModel(id: $m) { forecast(periods: ["FY2026-Q3"]) {
+  cells { territory { developerName } own { pipeline } rolledUp { pipeline } opportunityCount }
+  unassigned { own { pipeline } } } } }"""
 CLONE = """mutation($m: ID!) { territoryModelClone(input: {id: $m, developerName: "Next", name: "Next"}) {
   territoryModel { id structureHead territoryCount clonedFrom { developerName } } userErrors { code message } } }"""
 
@@ -137,6 +140,11 @@ async def test_rules_preview_activation_and_what_follows(
         assert moved["account"]["territories"] == [{"developerName": "Enterprise"}]
         opportunity = (await planner.data(alignment, o=encode_id("Opportunity", deal)))["opportunity"]
         assert opportunity["alignment"]["territory"] == {"developerName": "Enterprise"}
+
+        forecast = (await admin.data(FORECAST, m=model_id))["territoryModel"]["forecast"]
+        cells = {cell["territory"]["developerName"]: cell for cell in forecast["cells"]}
+        assert cells["Enterprise"]["own"] == {"pipeline": "5000.00"}
+        assert (cells["World"]["own"], cells["World"]["rolledUp"]) == ({"pipeline": "0.00"}, {"pipeline": "5000.00"})
 
         clone = (await planner.do(CLONE, m=model_id))["territoryModel"]
         assert (clone["territoryCount"], clone["clonedFrom"]["developerName"]) == (3, "FY27")
