@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.factories.asking import Office, open_office
+from tests.factories.office import Office, open_office
 from tests.factories.world import make_account, make_model, make_territory, make_type
 
 from etm_graph.db.sessions import Database

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from tests.factories.asking import Office, open_office
+from tests.factories.office import Office, open_office
 from tests.factories.world import make_model, make_territory, make_type
 
 from etm_graph.db.sessions import Database
