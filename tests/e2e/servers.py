@@ -99,11 +99,14 @@ async def _ready(server: Server) -> None:
 
 
 class Client:
-    """A GraphQL client of one user at one server."""
+    """A GraphQL client of one user at one server. credential: an API key in place of a token."""
 
-    def __init__(self, server: Server, user_name: str) -> None:
+    def __init__(self, server: Server, user_name: str, credential: str | None = None) -> None:
         self._server = server
-        self._headers = {"authorization": f"Bearer {token(user_name)}", "accept": "application/graphql-response+json"}
+        self._headers = {
+            "authorization": f"Bearer {credential or token(user_name)}",
+            "accept": "application/graphql-response+json",
+        }
         self._http = httpx.AsyncClient(timeout=60)
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
