@@ -7,12 +7,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import Info
 
-import etm_graph.features.alignment.schema.types  # noqa: F401 - adds fields to lower features' types
+import etm_graph.features.alignment.schema.types
+import etm_graph.features.models.schema.history  # noqa: F401 - these add fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
+from etm_graph.features.editing.schema.roots import EditingMutation
 from etm_graph.features.forecasts.schema import ForecastQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
@@ -98,6 +100,7 @@ Mutation = merge_types(
         TerritoryMutation,
         RuleMutation,
         AlignmentMutation,
+        EditingMutation,
         ScenarioMutation,
         ActivationMutation,
         ThreadMutation,

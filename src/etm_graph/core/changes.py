@@ -1,9 +1,11 @@
 """A change: one entry of a stream (docs/domain.md, "Streams, heads and versions")."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 CRM_STREAM = 0
@@ -89,6 +91,7 @@ class Change:
     seq: consecutive in its stream, from 1.
     change_set: the edit that it was made by; changes of one edit stand together.
     actor_id: the user who made it, None for the system.
+    undoes: the change set that it takes back, None for others.
     """
 
     stream_id: int
@@ -98,3 +101,19 @@ class Change:
     actor_id: int | None
     message: str | None
     draft: ChangeDraft
+    undoes: UUID | None = None
+
+
+def logged(row: Mapping[Any, Any], without: Collection[str] = ()) -> dict[str, object]:
+    """A row's columns as a change carries them: JSON values, all columns but those that the log says otherwise."""
+    return {name: _json(value) for name, value in row.items() if name not in _IMPLIED and name not in without}
+
+
+_IMPLIED = frozenset({"id", "model_id", "developer_name", "depth", "version"})
+"""Columns that a change's entity, key, stream and number say, or that follow from others."""
+
+
+def _json(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

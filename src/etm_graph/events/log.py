@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Exists, FromClause, Row, Select, select, tuple_
 
-from etm_graph.core.changes import Change, ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.changes import STRUCTURAL, Change, ChangeDraft, ChangeKind, EntityType
 from etm_graph.db.sessions import ReadSession
 from etm_graph.events.tables import change, stream
 
@@ -43,11 +43,12 @@ async def read_heads(session: ReadSession, stream_ids: Collection[int]) -> Mappi
     }
 
 
-def _change(row: Row[Any]) -> Change:
+def change_of(row: Row[Any]) -> Change:
+    """The change of a row of its table."""
     draft = ChangeDraft(
         EntityType(row.entity_type), ChangeKind(row.kind), row.entity_id, row.key, row.path, row.before, row.after
     )
-    return Change(row.stream_id, row.seq, row.change_set, row.at, row.actor_id, row.message, draft)
+    return Change(row.stream_id, row.seq, row.change_set, row.at, row.actor_id, row.message, draft, row.undoes)
 
 
 async def read_changes(session: ReadSession, stream_id: int, after: int, limit: int) -> Sequence[Change]:
@@ -55,7 +56,7 @@ async def read_changes(session: ReadSession, stream_id: int, after: int, limit: 
     statement = (
         select(change).where(change.c.stream_id == stream_id, change.c.seq > after).order_by(change.c.seq).limit(limit)
     )
-    return [_change(row) for row in await session.rows(statement)]
+    return [change_of(row) for row in await session.rows(statement)]
 
 
 async def read_changes_since(
@@ -72,7 +73,7 @@ async def read_changes_since(
         )
         .order_by(change.c.seq)
     )
-    return [_change(row) for row in await session.rows(statement)]
+    return [change_of(row) for row in await session.rows(statement)]
 
 
 async def read_changes_by_number(
@@ -80,4 +81,57 @@ async def read_changes_by_number(
 ) -> Mapping[tuple[int, int], Change]:
     """Changes by (stream, number)."""
     rows = await session.rows(select(change).where(tuple_(change.c.stream_id, change.c.seq).in_(list(keys))))
-    return {(row.stream_id, row.seq): _change(row) for row in rows}
+    return {(row.stream_id, row.seq): change_of(row) for row in rows}
+
+
+async def read_all_changes(session: ReadSession, stream_id: int, after: int) -> Sequence[Change]:
+    """All changes of a stream after a number, in order."""
+    statement = select(change).where(change.c.stream_id == stream_id, change.c.seq > after).order_by(change.c.seq)
+    return [change_of(row) for row in await session.rows(statement)]
+
+
+async def find_change_set(session: ReadSession, stream_id: int, change_set: UUID) -> Sequence[Change]:
+    """The changes of one edit in a stream, in order; empty when it made none there."""
+    where = (change.c.stream_id == stream_id) & (change.c.change_set == change_set)
+    return [change_of(row) for row in await session.rows(select(change).where(where).order_by(change.c.seq))]
+
+
+async def find_undo_of(session: ReadSession, stream_id: int, change_set: UUID) -> UUID | None:
+    """The latest edit that took a change set back and was not itself taken back."""
+    undo = change.alias("undo")
+    found = await session.scalar(
+        select(undo.c.change_set)
+        .where(undo.c.stream_id == stream_id, undo.c.undoes == change_set, ~_taken_back(undo))
+        .order_by(undo.c.seq.desc())
+        .limit(1)
+    )
+    return None if found is None else UUID(str(found))
+
+
+def _taken_back(edit: FromClause) -> Exists:
+    """That some edit undoes this one."""
+    later = change.alias("later")
+    return (
+        select(later.c.seq).where(later.c.stream_id == edit.c.stream_id, later.c.undoes == edit.c.change_set).exists()
+    )
+
+
+async def last_change_set_of(session: ReadSession, stream_id: int, actor_id: int | None) -> UUID | None:
+    """A user's latest structural edit of a stream that is no undo or redo and that stands."""
+    undo = change.alias("undo")
+    undone = select(undo.c.seq).where(
+        undo.c.stream_id == change.c.stream_id, undo.c.undoes == change.c.change_set, ~_taken_back(undo)
+    )
+    found = await session.scalar(
+        select(change.c.change_set)
+        .where(
+            change.c.stream_id == stream_id,
+            change.c.actor_id == actor_id,
+            change.c.undoes.is_(None),
+            change.c.entity_type.in_([entity.value for entity in STRUCTURAL]),
+            ~undone.exists(),
+        )
+        .order_by(change.c.seq.desc())
+        .limit(1)
+    )
+    return None if found is None else UUID(str(found))

@@ -26,7 +26,11 @@ class ChangeRow(Table, table=True):
     """One change, with its number."""
 
     __tablename__ = "change"
-    __table_args__ = (Index("ix_change_entity", "stream_id", "entity_type", "entity_id", "seq"),)
+    __table_args__ = (
+        Index("ix_change_entity", "stream_id", "entity_type", "entity_id", "seq"),
+        Index("ix_change_set", "stream_id", "change_set", "seq"),
+        Index("ix_change_undoes", "stream_id", "undoes", postgresql_where=text("undoes IS NOT NULL")),
+    )
 
     stream_id: int = Field(primary_key=True, foreign_key="stream.id", ondelete="CASCADE", sa_type=BigInt)
     seq: int = Field(primary_key=True, sa_type=BigInt)
@@ -34,6 +38,7 @@ class ChangeRow(Table, table=True):
     at: datetime = Field(sa_type=Timestamp)
     actor_id: int | None = Field(default=None, sa_type=BigInt)
     message: str | None = None
+    undoes: UUID | None = None
     entity_type: str
     kind: str
     entity_id: int = Field(sa_type=BigInt)

@@ -33,6 +33,7 @@ class UnitOfWork:
 
     principal: who acts. None is the system itself (jobs that nobody asked for).
     change_set: the id that all changes of this edit share.
+    undoes: the change set that this edit takes back.
     """
 
     session: WriteSession
@@ -41,6 +42,7 @@ class UnitOfWork:
     now: datetime
     reactions: "Reactions"
     message: str | None = None
+    undoes: UUID | None = None
     required: list[Required] = field(default_factory=list)
     change_set: UUID = field(default_factory=uuid4)
     heads: dict[int, StreamHead] = field(default_factory=dict)
@@ -97,6 +99,10 @@ class UnitOfWork:
         self.heads[stream_id] = StreamHead(row.id, row.epoch, row.head, row.structure_head, row.floor)
         return self.heads[stream_id]
 
+    def next_number(self, stream_id: int) -> int:
+        """The number that the next recorded change of a locked stream will get: the version of what it creates."""
+        return self.heads[stream_id].head + 1
+
     def record(self, stream_id: int, *drafts: ChangeDraft) -> int:
         """Number changes of a locked stream; returns the number of the last, which is its entity's version."""
         head = self.heads[stream_id]
@@ -112,6 +118,7 @@ class UnitOfWork:
                     "at": self.now,
                     "actor_id": self.principal.user_id,
                     "message": self.message,
+                    "undoes": self.undoes,
                     "entity_type": draft.entity_type.value,
                     "kind": draft.kind.value,
                     "entity_id": draft.entity_id,
@@ -172,7 +179,9 @@ class Writer:
         required: list[Required] = []
         try:
             async with self.database.write() as session:
-                work = UnitOfWork(session, self.access, principal, datetime.now(UTC), self.reactions, message, required)
+                work = UnitOfWork(
+                    session, self.access, principal, datetime.now(UTC), self.reactions, message, required=required
+                )
                 yield work
                 await work.flush()
         except Forbidden:

@@ -65,6 +65,24 @@ async def exclusions(session: ReadSession, model_id: int) -> pl.DataFrame:
     return _pairs([tuple(row) for row in rows])
 
 
+async def all_decisions(
+    session: ReadSession, model_id: int
+) -> tuple[Sequence[tuple[int, int]], Sequence[tuple[int, int, str | None]]]:
+    """A model's assignments by hand (territory, account) and exclusions (territory, account, note), whoever asks."""
+    manual, kept_out = account_assignment.c, assignment_exclusion.c
+    assigned = await session.rows(
+        select(manual.territory_id, manual.account_id).where(
+            manual.model_id == model_id, manual.until.is_(None), manual.manual
+        )
+    )
+    excluded = await session.rows(
+        select(kept_out.territory_id, kept_out.account_id, kept_out.note).where(kept_out.model_id == model_id)
+    )
+    return [(row.territory_id, row.account_id) for row in assigned], [
+        (row.territory_id, row.account_id, row.note) for row in excluded
+    ]
+
+
 def _pairs(rows: list[tuple[int, int]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"object_id": pl.Int64, "territory_id": pl.Int64}, orient="row")
 

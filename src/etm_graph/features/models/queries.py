@@ -1,16 +1,22 @@
 """Reading territory models, territory types and the heads of models."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select
 
 from etm_graph.access.viewer import Viewer
-from etm_graph.core.access import Kind
+from etm_graph.core.access import ORGANISATION_PATH, Kind
+from etm_graph.core.changes import Change, EntityType
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.db.paging import Order, Page, apply_page
 from etm_graph.db.sessions import ReadSession
-from etm_graph.events.tables import stream
+from etm_graph.events.log import change_of
+from etm_graph.events.tables import change, stream
 from etm_graph.features.models.tables import model_type_priority, territory_model, territory_type
 
 scope = select(territory_model.c.id, territory_model.c.state).subquery("model_scope")
@@ -91,6 +97,104 @@ async def type_priorities(session: ReadSession, model_ids: Collection[int]) -> S
         .where(columns.model_id.in_(model_ids))
         .order_by(columns.model_id, columns.priority.desc(), columns.type_id)
     )
+
+
+async def describe_model(session: ReadSession, model_id: int) -> Row[Any] | None:
+    """A model's developer name, name and description, whoever asks."""
+    columns = territory_model.c
+    statement = select(columns.developer_name, columns.name, columns.description).where(columns.id == model_id)
+    return await session.row(statement)
+
+
+KINDS = {
+    EntityType.MODEL: Kind.MODEL,
+    EntityType.TYPE_PRIORITY: Kind.MODEL,
+    EntityType.TERRITORY: Kind.TERRITORY,
+    EntityType.RULE: Kind.RULE,
+    EntityType.RULE_LINK: Kind.RULE,
+    EntityType.MEMBERSHIP: Kind.MEMBERSHIP,
+    EntityType.ASSIGNMENT: Kind.ASSIGNMENT,
+    EntityType.EXCLUSION: Kind.ASSIGNMENT,
+    EntityType.THREAD: Kind.THREAD,
+    EntityType.COMMENT: Kind.THREAD,
+}
+"""What a reader must be allowed to read to be told of a change."""
+
+CHANGES = Order("changes", (change.c.seq,), descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which changes of a model; all conditions that are given must hold. entity_id: with one entity of `entities`."""
+
+    entities: tuple[str, ...] | None = None
+    entity_id: int | None = None
+    kinds: tuple[str, ...] | None = None
+    actor_id: int | None = None
+    change_set: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _readable_changes(viewer: Viewer) -> ColumnElement[bool]:
+    """Changes of what the viewer may read, where it is or where it came from."""
+    model = territory_model.c
+    alternatives: list[ColumnElement[bool]] = [change.c.entity_type == EntityType.MODEL.value]
+    places = (func.coalesce(change.c.path, ORGANISATION_PATH), change.c.before["path"].astext)
+    for kind in dict.fromkeys(KINDS.values()):
+        entities = [entity.value for entity, own in KINDS.items() if own is kind]
+        seen = [
+            viewer.sees(kind, state=model.state, model_id=change.c.stream_id, path=path, owner=model.created_by)
+            for path in places
+        ]
+        alternatives.append(and_(change.c.entity_type.in_(entities), or_(*seen)))
+    return or_(*alternatives)
+
+
+def _wanted_changes(viewer: Viewer, model_ids: Collection[int], wanted: ChangeFilter) -> Select[Any]:
+    columns = change.c
+    conditions: list[tuple[object, ColumnElement[bool]]] = [
+        (wanted.entities, columns.entity_type.in_(wanted.entities or ())),
+        (wanted.entity_id, columns.entity_id == wanted.entity_id),
+        (wanted.kinds, columns.kind.in_(wanted.kinds or ())),
+        (wanted.actor_id, columns.actor_id == wanted.actor_id),
+        (wanted.change_set, columns.change_set == wanted.change_set),
+        (wanted.since, columns.at >= literal(wanted.since, columns.at.type)),
+        (wanted.until, columns.at < literal(wanted.until, columns.at.type)),
+    ]
+    given = [condition for value, condition in conditions if value is not None]
+    return (
+        select(change)
+        .join(territory_model, territory_model.c.id == columns.stream_id)
+        .where(columns.stream_id.in_(model_ids), _readable_changes(viewer), *given)
+    )
+
+
+async def changes_of_models(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: ChangeFilter, page: Page
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """A page of each model's changes that the viewer may be told of, latest first, by model."""
+    partition = change.c.stream_id if len(model_ids) > 1 else None
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    statement = apply_page(_wanted_changes(viewer, model_ids, wanted), CHANGES, page, partition)
+    for row in await session.rows(statement):
+        grouped[row.stream_id].append(row)
+    return grouped
+
+
+async def count_changes(
+    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: ChangeFilter
+) -> Mapping[int, int]:
+    """How many changes of each model the viewer may be told of, by model."""
+    key = change.c.stream_id
+    base = _wanted_changes(viewer, model_ids, wanted)
+    counted = base.with_only_columns(key, func.count().label("n")).group_by(key)
+    return {row.stream_id: row.n for row in await session.rows(counted)}
+
+
+def read_change(row: Row[Any]) -> Change:
+    """The change of a row of `changes_of_models`."""
+    return change_of(row)
 
 
 async def type_names(session: ReadSession) -> dict[int, str]:

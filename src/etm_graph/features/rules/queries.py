@@ -152,3 +152,13 @@ async def whole_links(session: ReadSession, model_ids: Collection[int]) -> Seque
         .join(territories.nodes, nodes.id == rule_link.c.territory_id)
         .where(rule_link.c.model_id.in_(model_ids))
     )
+
+
+async def find_in_model(session: ReadSession, model_id: int, developer_name: str) -> Row[Any] | None:
+    """A rule of a model by developer name, whoever asks: id, version."""
+    columns = assignment_rule.c
+    return await session.row(
+        select(columns.id, columns.version).where(
+            columns.model_id == model_id, columns.developer_name == developer_name
+        )
+    )

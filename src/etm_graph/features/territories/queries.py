@@ -238,3 +238,20 @@ async def ids_by_name(session: ReadSession, wanted: Collection[tuple[int, str]])
         )
     )
     return {(row.model_id, row.developer_name): row.id for row in rows}
+
+
+async def find_in_model(session: ReadSession, model_id: int, developer_name: str) -> Row[Any] | None:
+    """A territory of a model by developer name, whoever asks: id, version, path."""
+    return await session.row(
+        select(territory.c.id, territory.c.version, territory.c.path).where(
+            territory.c.model_id == model_id, territory.c.developer_name == developer_name
+        )
+    )
+
+
+async def find_member(session: ReadSession, territory_id: int, user_id: int) -> Row[Any] | None:
+    """A user's membership in a territory, whoever asks: id, version."""
+    member = territory_membership.c
+    return await session.row(
+        select(member.id, member.version).where(member.territory_id == territory_id, member.user_id == user_id)
+    )

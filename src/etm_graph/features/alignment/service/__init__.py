@@ -1,6 +1,7 @@
 """Use cases of assignments: the engine, runs, assignments by hand, exclusions."""
 
 from etm_graph.features.alignment.service.copying import copy_decisions
+from etm_graph.features.alignment.service.deciding import write_assignments, write_exclusions
 from etm_graph.features.alignment.service.engine import STORED, Assignments, Engine, Sums
 from etm_graph.features.alignment.service.manual import (
     assign_account,
@@ -33,4 +34,6 @@ __all__ = [
     "run_all",
     "run_model",
     "unassign_account",
+    "write_assignments",
+    "write_exclusions",
 ]

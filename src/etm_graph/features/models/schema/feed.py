@@ -43,20 +43,6 @@ TYPE_NAMES = {
     EntityType.API_KEY: "ApiKey",
 }
 
-KINDS = {
-    EntityType.MODEL: Kind.MODEL,
-    EntityType.TYPE_PRIORITY: Kind.MODEL,
-    EntityType.TERRITORY: Kind.TERRITORY,
-    EntityType.RULE: Kind.RULE,
-    EntityType.RULE_LINK: Kind.RULE,
-    EntityType.MEMBERSHIP: Kind.MEMBERSHIP,
-    EntityType.ASSIGNMENT: Kind.ASSIGNMENT,
-    EntityType.EXCLUSION: Kind.ASSIGNMENT,
-    EntityType.THREAD: Kind.THREAD,
-    EntityType.COMMENT: Kind.THREAD,
-}
-"""What a reader must be allowed to read to be told of a change."""
-
 describe(
     EntityType,
     "What a change is about.",
@@ -118,6 +104,9 @@ class ChangeEvent:
     at: datetime = strawberry.field(description="When it was made.")
     change_set: strawberry.ID = strawberry.field(description="Shared by all changes of one edit, which stand together.")
     message: str | None = strawberry.field(description="What its author said about it.")
+    undoes: strawberry.ID | None = strawberry.field(
+        description="The change set that this one takes back; null for others."
+    )
     entity_type: EntityType = strawberry.field(description="What it is about.")
     kind: ChangeKind = strawberry.field(description="What happened.")
     entity_id: strawberry.ID = strawberry.field(description="Global id of what it is about.")
@@ -192,6 +181,7 @@ def change_event(change: Change, cursor: str) -> ChangeEvent:
         at=change.at,
         change_set=strawberry.ID(str(change.change_set)),
         message=change.message,
+        undoes=None if change.undoes is None else strawberry.ID(str(change.undoes)),
         entity_type=draft.entity_type,
         kind=draft.kind,
         entity_id=encode_id(TYPE_NAMES[draft.entity_type], draft.entity_id),
@@ -256,7 +246,9 @@ class _Reader:
         if not before and not self._may(Kind.MODEL, "/"):
             raise Forbidden("You may no longer read this model.")
         paths = {draft.path or "/", str(draft.before.get("path") or draft.path or "/")}
-        return draft.entity_type is EntityType.MODEL or any(self._may(KINDS[draft.entity_type], path) for path in paths)
+        return draft.entity_type is EntityType.MODEL or any(
+            self._may(queries.KINDS[draft.entity_type], path) for path in paths
+        )
 
     def checkpoint(self, head: int) -> Checkpoint:
         """Nothing visible was left out up to the reader's position."""

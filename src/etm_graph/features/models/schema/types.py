@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Optional, Self
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import Row
@@ -120,6 +121,7 @@ class TerritoryModel(Node):
     creator_key: strawberry.Private[int | None]
     origin_key: strawberry.Private[int | None]
     model_state: strawberry.Private[ModelState]
+    epoch: strawberry.Private[UUID]
     developer_name: str = strawberry.field(description="Unique and immutable name for programs.")
     name: str = strawberry.field(description="The name for people.")
     description: str | None = strawberry.field(description="What the model is for.")
@@ -151,6 +153,7 @@ class TerritoryModel(Node):
             creator_key=row.created_by,
             origin_key=row.cloned_from_id,
             model_state=ModelState(row.state),
+            epoch=row.epoch,
             developer_name=row.developer_name,
             name=row.name,
             description=row.description,

@@ -6,6 +6,8 @@ from etm_graph.features.models.service.drafts import (
     delete_model,
     set_type_priority,
     update_model,
+    write_description,
+    write_priority,
 )
 from etm_graph.features.models.service.editing import (
     ModelHead,
@@ -42,4 +44,6 @@ __all__ = [
     "update_model",
     "update_type",
     "viewer_of",
+    "write_description",
+    "write_priority",
 ]

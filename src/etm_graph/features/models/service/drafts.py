@@ -12,6 +12,7 @@ from etm_graph.core.names import check_developer_name, check_name
 from etm_graph.events.tables import stream
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models.service.editing import (
+    ModelHead,
     apply_edit,
     authorise,
     lock_model,
@@ -144,3 +145,27 @@ async def set_type_priority(work: UnitOfWork, model_id: int, type_id: int, prior
     )
     await work.session.execute(update(model_type_priority).where(where).values(priority=priority, version=seq))
     return model_id
+
+
+async def write_priority(work: UnitOfWork, model: ModelHead, type_id: int, name: str, priority: int) -> None:
+    """Give a type a priority in a locked draft, whatever it has. Raises `Forbidden`."""
+    authorise(work, model, Act.UPDATE, Kind.MODEL, own=model.created_by == work.principal.user_id)
+    where = (model_type_priority.c.model_id == model.id) & (model_type_priority.c.type_id == type_id)
+    standing = await work.session.scalar(select(model_type_priority.c.priority).where(where))
+    kind, before = (ChangeKind.CREATED, {}) if standing is None else (ChangeKind.UPDATED, {"priority": int(standing)})
+    draft = ChangeDraft(EntityType.TYPE_PRIORITY, kind, type_id, name, before=before, after={"priority": priority})
+    values = {"priority": priority, "version": work.record(model.id, draft)}
+    if standing is None:
+        ids = {"model_id": model.id, "type_id": type_id}
+        await work.session.execute(insert(model_type_priority).values(**ids, **values))
+    else:
+        await work.session.execute(update(model_type_priority).where(where).values(**values))
+
+
+async def write_description(work: UnitOfWork, model: ModelHead, fields: Mapping[str, object]) -> None:
+    """Give a locked draft a name and description. Raises `Forbidden`."""
+    authorise(work, model, Act.UPDATE, Kind.MODEL, own=model.created_by == work.principal.user_id)
+    row = await work.session.row(select(territory_model).where(territory_model.c.id == model.id))
+    if row is not None:
+        draft = ChangeDraft(EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name)
+        await apply_edit(work, model.id, territory_model, draft, row, fields, row.version)

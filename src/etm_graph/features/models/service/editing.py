@@ -8,7 +8,7 @@ from sqlalchemy import Row, Table, select, update
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
-from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType, logged
 from etm_graph.core.edits import merge_edit
 from etm_graph.core.errors import Conflict, Invalid, NotFound, WrongState
 from etm_graph.core.lifecycle import GROUP_OF, ModelState, require_transition
@@ -147,7 +147,7 @@ async def apply_edit(
     if edit.is_empty:
         return False
     recorded = ChangeDraft(
-        draft.entity_type, draft.kind, draft.entity_id, draft.key, draft.path, dict(edit.before), dict(edit.after)
+        draft.entity_type, draft.kind, draft.entity_id, draft.key, draft.path, logged(edit.before), logged(edit.after)
     )
     seq = work.record(stream_id, recorded)
     await work.session.execute(

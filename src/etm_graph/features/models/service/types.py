@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Row, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from etm_graph.core.access import Act, Kind
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
 from etm_graph.core.errors import InUse, NotFound, Taken
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.core.names import check_developer_name, check_name
@@ -36,6 +37,7 @@ async def create_type(
     """Create a territory type, also in every draft's priorities; returns its id. Raises `Taken`, `Invalid`, `Forbidden`."""
     viewer_of(work).require(Act.CREATE, Kind.ORGANISATION)
     check_developer_name(developer_name)
+    drafts = await _lock_models(work, territory_model.c.state == ModelState.PLANNING.value)
     await _require_unique(work, developer_name=developer_name, priority=priority)
     type_id = int(
         await work.session.scalar(
@@ -50,15 +52,26 @@ async def create_type(
             .returning(territory_type.c.id)
         )
     )
-    await work.session.execute(
-        insert(model_type_priority).from_select(
-            ["model_id", "type_id", "priority", "version"],
-            select(territory_model.c.id, literal(type_id), literal(priority), literal(0)).where(
-                territory_model.c.state == ModelState.PLANNING.value
-            ),
+    for model_id in drafts:
+        draft = ChangeDraft(
+            EntityType.TYPE_PRIORITY, ChangeKind.CREATED, type_id, developer_name, after={"priority": priority}
         )
-    )
+        work.record(model_id, draft)
+    rows = [
+        {"model_id": number, "type_id": type_id, "priority": priority, "version": work.heads[number].head}
+        for number in drafts
+    ]
+    if rows:
+        await work.session.execute(insert(model_type_priority), rows)
     return type_id
+
+
+async def _lock_models(work: UnitOfWork, which: ColumnElement[bool]) -> list[int]:
+    """Take the turns of models whose priorities follow a type, in ascending order; their ids."""
+    found = await work.session.rows(select(territory_model.c.id).where(which).order_by(territory_model.c.id))
+    for row in found:
+        await work.lock_stream(row.id)
+    return [row.id for row in found]
 
 
 async def _locked(work: UnitOfWork, type_id: int) -> Row[tuple[object, ...]]:
@@ -87,11 +100,21 @@ async def update_type(work: UnitOfWork, type_id: int, expected_version: int, wan
 async def delete_type(work: UnitOfWork, type_id: int) -> int:
     """Delete a type that no territory uses; returns its id. Raises `InUse`, `NotFound`, `Forbidden`."""
     viewer_of(work).require(Act.DELETE, Kind.ORGANISATION)
+    own = model_type_priority.c
+    having = territory_model.c.id.in_(select(own.model_id).where(own.type_id == type_id))
+    await _lock_models(work, having)
     row = await _locked(work, type_id)
+    priorities = await work.session.rows(
+        select(own.model_id, own.priority).where(own.type_id == type_id).order_by(own.model_id)
+    )
     try:
         async with work.session.connection.begin_nested():
             await work.session.execute(delete(model_type_priority).where(model_type_priority.c.type_id == type_id))
             await work.session.execute(delete(territory_type).where(territory_type.c.id == type_id))
     except IntegrityError as error:
         raise InUse(f"Territories have the type {row.developer_name}; give them another type first.") from error
+    for left in priorities:
+        before = {"priority": left.priority}
+        draft = ChangeDraft(EntityType.TYPE_PRIORITY, ChangeKind.DELETED, type_id, row.developer_name, before=before)
+        work.record(left.model_id, draft)
     return type_id

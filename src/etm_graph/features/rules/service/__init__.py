@@ -8,6 +8,7 @@ from etm_graph.features.rules.service.rules import (
     unlink_deleted,
     update_rule,
 )
+from etm_graph.features.rules.service.writing import write_links, write_rules
 
 __all__ = [
     "copy_rules",
@@ -18,4 +19,6 @@ __all__ = [
     "unlink_deleted",
     "unlink_rule",
     "update_rule",
+    "write_links",
+    "write_rules",
 ]

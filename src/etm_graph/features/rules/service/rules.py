@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select
 
 from etm_graph.core.access import Act, Kind
-from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType, logged
 from etm_graph.core.criteria import Criterion, compile_criterion
 from etm_graph.core.errors import BusinessError, InUse, Invalid, NotFound, Taken
 from etm_graph.core.filter_logic import parse
@@ -83,16 +83,14 @@ async def create_rule(
         "filter_logic": filter_logic,
         "criteria": _plain(criteria),
     }
-    rule_id = int(
-        await work.session.scalar(
-            insert(assignment_rule)
-            .values(model_id=model_id, developer_name=developer_name, **values)
-            .returning(assignment_rule.c.id)
-        )
+    row = await work.session.row(
+        insert(assignment_rule)
+        .values(model_id=model_id, developer_name=developer_name, version=work.next_number(model_id), **values)
+        .returning(*assignment_rule.c)
     )
-    draft = ChangeDraft(EntityType.RULE, ChangeKind.CREATED, rule_id, developer_name, after=values)
-    seq = work.record(model_id, draft)
-    await work.session.execute(update(assignment_rule).where(assignment_rule.c.id == rule_id).values(version=seq))
+    rule_id = 0 if row is None else int(row.id)
+    after = {} if row is None else logged(row._mapping)
+    work.record(model_id, ChangeDraft(EntityType.RULE, ChangeKind.CREATED, rule_id, developer_name, after=after))
     return rule_id
 
 
@@ -146,10 +144,6 @@ async def update_rule(
     return rule_id
 
 
-TOLD = ("name", "object_type", "is_active", "filter_logic", "criteria")
-"""What a deletion tells of a rule."""
-
-
 async def record_unlinking(work: UnitOfWork, model_id: int, which: ColumnElement[bool]) -> None:
     """Note the end of links that go with their rule or territory."""
     nodes = territories.nodes.c
@@ -196,7 +190,7 @@ async def delete_rule(work: UnitOfWork, rule_id: int, expected_version: int) -> 
     head = work.heads[model.id].head
     models.require_unchanged(f"Rule {row.developer_name}", row.version, expected_version, head)
     await record_unlinking(work, model.id, rule_link.c.rule_id == rule_id)
-    told = {name: row._mapping[name] for name in TOLD}
+    told = logged(row._mapping)
     work.record(model.id, ChangeDraft(EntityType.RULE, ChangeKind.DELETED, rule_id, row.developer_name, before=told))
     await work.session.execute(delete(assignment_rule).where(assignment_rule.c.id == rule_id))
     return rule_id

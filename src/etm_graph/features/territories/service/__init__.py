@@ -10,6 +10,7 @@ from etm_graph.features.territories.service.tree import (
     delete_territory,
     update_territory,
 )
+from etm_graph.features.territories.service.writing import write_members, write_territories
 
 __all__ = [
     "DoomedTerritory",
@@ -23,4 +24,6 @@ __all__ = [
     "remove_member",
     "update_member",
     "update_territory",
+    "write_members",
+    "write_territories",
 ]

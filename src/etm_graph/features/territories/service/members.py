@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from etm_graph.core.access import Act, Kind
-from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType, logged
 from etm_graph.core.errors import Invalid, NotFound, Taken, WrongState
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.events.unit_of_work import UnitOfWork
@@ -27,10 +27,6 @@ def _check_period(start: object, end: object) -> None:
         raise Invalid("The membership would end before it begins.", field=["effectiveUntil"])
 
 
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
-
-
 async def add_member(work: UnitOfWork, territory_id: int, user_id: int, values: Mapping[str, object]) -> int:
     """Make a user a member of a territory; returns the membership's id. Raises `Taken`, `NotFound`, `Invalid`."""
     model, row = await locate(work, territory_id)
@@ -44,19 +40,23 @@ async def add_member(work: UnitOfWork, territory_id: int, user_id: int, values: 
     taken = select(member.id).where(member.territory_id == territory_id, member.user_id == user_id)
     if await work.session.scalar(taken) is not None:
         raise Taken(f"{user.name} is a member of {row.name} already.", field=["userId"])
-    membership_id = int(
-        await work.session.scalar(
-            insert(territory_membership)
-            .values(model_id=model.id, territory_id=territory_id, user_id=user_id, **values)
-            .returning(member.id)
+    made = await work.session.row(
+        insert(territory_membership)
+        .values(
+            model_id=model.id,
+            territory_id=territory_id,
+            user_id=user_id,
+            version=work.next_number(model.id),
+            **values,
         )
+        .returning(*member)
     )
-    after = {"territory_id": territory_id, "user_id": user_id, **_plain(values)}
+    membership_id = 0 if made is None else int(made.id)
+    after = {} if made is None else logged(made._mapping)
     key = f"{row.developer_name}/{user.user_name}"
-    seq = work.record(
+    work.record(
         model.id, ChangeDraft(EntityType.MEMBERSHIP, ChangeKind.CREATED, membership_id, key, row.path, after=after)
     )
-    await work.session.execute(update(territory_membership).where(member.id == membership_id).values(version=seq))
     return membership_id
 
 
@@ -95,11 +95,8 @@ async def update_member(
     return membership_id
 
 
-_TOLD = ("territory_id", "user_id", "role_in_territory", "effective_from", "effective_until")
-
-
 def _removal(row: Row[Any], key: str, path: str) -> ChangeDraft:
-    before = _plain({name: row._mapping[name] for name in _TOLD})
+    before = logged(row._mapping, without={"path"})
     return ChangeDraft(EntityType.MEMBERSHIP, ChangeKind.DELETED, row.id, key, path, before=before)
 
 

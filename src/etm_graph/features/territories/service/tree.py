@@ -1,11 +1,12 @@
 """Creating, changing, deleting and copying territories."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, literal, select, update
+from sqlalchemy import Row, and_, delete, func, insert, literal, select, update
 
 from etm_graph.core.access import Act, Kind
-from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
+from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType, logged
 from etm_graph.core.errors import Conflict, InUse, Invalid, NotFound, Taken
 from etm_graph.core.hierarchy import check_depth, child_path, depth_of, subtree_end
 from etm_graph.core.names import check_developer_name, check_name
@@ -81,21 +82,26 @@ async def create_territory(
         "type_id": type_id,
         "path": path,
     }
-    territory_id = int(
-        await work.session.scalar(
-            insert(territory)
-            .values(model_id=model_id, developer_name=developer_name, depth=depth_of(path), custom={}, **fields)
-            .returning(territory.c.id)
+    row = await work.session.row(
+        insert(territory)
+        .values(
+            model_id=model_id,
+            developer_name=developer_name,
+            depth=depth_of(path),
+            custom={},
+            version=work.next_number(model_id),
+            **fields,
         )
+        .returning(*territory.c)
     )
-    draft = ChangeDraft(EntityType.TERRITORY, ChangeKind.CREATED, territory_id, developer_name, path, after=fields)
-    seq = work.record(model_id, draft)
-    await work.session.execute(update(territory).where(territory.c.id == territory_id).values(version=seq))
+    territory_id = int(row.id) if row is not None else 0
+    after = {} if row is None else logged(row._mapping)
+    work.record(
+        model_id,
+        ChangeDraft(EntityType.TERRITORY, ChangeKind.CREATED, territory_id, developer_name, path, after=after),
+    )
     return territory_id
 
-
-IDENTITY = frozenset({"id", "model_id", "developer_name", "depth", "version"})
-"""Columns that a deletion need not tell: its change names the territory."""
 
 OPERATIONAL = frozenset({"forecast_manager_id"})
 """Fields that may be edited in the active model, too (docs/domain.md, "Model states")."""
@@ -146,25 +152,30 @@ async def delete_territory(
         )
     if any(other.version > expected_version for other in doomed if other.id != territory_id):
         raise Conflict(f"Territories below {row.developer_name} were changed since; read them again.", field=["id"])
-    going = tuple(DoomedTerritory(other.id, other.developer_name, other.path) for other in doomed)
-    await work.announce(TerritoriesDeleting(model.id, going))
-    await record_removals(work, model.id, [other.id for other in doomed])
+    await drop_territories(work, model.id, doomed)
+    return territory_id
+
+
+async def drop_territories(work: UnitOfWork, model_id: int, rows: Sequence[Row[Any]]) -> None:
+    """Delete territories of a locked model, given deepest first, and note all that goes with them."""
+    going = tuple(DoomedTerritory(row.id, row.developer_name, row.path) for row in rows)
+    await work.announce(TerritoriesDeleting(model_id, going))
+    await record_removals(work, model_id, [row.id for row in rows])
     work.record(
-        model.id,
+        model_id,
         *(
             ChangeDraft(
                 EntityType.TERRITORY,
                 ChangeKind.DELETED,
-                other.id,
-                other.developer_name,
-                other.path,
-                before={name: value for name, value in other._mapping.items() if name not in IDENTITY},
+                row.id,
+                row.developer_name,
+                row.path,
+                before=logged(row._mapping),
             )
-            for other in doomed
+            for row in rows
         ),
     )
-    await work.session.execute(delete(territory).where(subtree))
-    return territory_id
+    await work.session.execute(delete(territory).where(territory.c.id.in_([row.id for row in rows])))
 
 
 async def copy_territories(work: UnitOfWork, source_id: int, target_id: int) -> None:

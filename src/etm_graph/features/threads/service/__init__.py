@@ -5,6 +5,7 @@ from etm_graph.features.threads.service.comments import add_comment, delete_comm
 from etm_graph.features.threads.service.threads import (
     create_thread,
     relocate_threads,
+    relocate_threads_by_path,
     reopen_thread,
     resolve_thread,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "delete_comment",
     "edit_comment",
     "relocate_threads",
+    "relocate_threads_by_path",
     "reopen_thread",
     "resolve_thread",
 ]

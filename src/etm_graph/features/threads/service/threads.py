@@ -1,6 +1,8 @@
 """Beginning, resolving and reopening threads, and keeping their paths."""
 
-from sqlalchemy import func, insert, update
+from collections.abc import Mapping
+
+from sqlalchemy import String, column, func, insert, update, values
 
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind
 from etm_graph.core.anchors import Anchor, thread_key
@@ -104,4 +106,14 @@ async def relocate_threads(work: UnitOfWork, model_id: int, old_path: str, new_p
         update(thread)
         .where(thread.c.model_id == model_id, thread.c.path >= old_path, thread.c.path < subtree_end(old_path))
         .values(path=moved)
+    )
+
+
+async def relocate_threads_by_path(work: UnitOfWork, model_id: int, paths: Mapping[str, str]) -> None:
+    """Follow territories that moved together: threads get the new paths of the old ones. The model must be locked."""
+    places = values(column("old", String), column("new", String), name="places").data(list(paths.items()))
+    await work.session.execute(
+        update(thread)
+        .where(thread.c.model_id == model_id, thread.c.path == places.c.old.collate("C"))
+        .values(path=places.c.new)
     )
