@@ -16,6 +16,7 @@ from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
 from etm_graph.features.activation.service.requests import ACTIVATE, RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
+from etm_graph.features.comparisons.service import Books, Impacts
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged, UsersChanged
 from etm_graph.features.governance.service import note_users
@@ -61,6 +62,15 @@ async def _accounts_since(session: ReadSession, seq: int) -> Delta:
 
 ACCOUNTS = Source(_accounts_signature, _load_accounts, _accounts_since)
 """Accounts as the columnar copy has them."""
+
+
+async def _opportunities_since(session: ReadSession, seq: int) -> Delta:
+    changed, deleted = await crm.opportunity_facts_since(session, seq)
+    return Delta(changed, deleted)
+
+
+OPPORTUNITIES = Source(crm.rates_signature, crm.opportunity_facts, _opportunities_since)
+"""Opportunities as the columnar copy has them."""
 
 
 def make_reactions(engine: Engine) -> Reactions:
@@ -129,4 +139,5 @@ ANCHORS = AnchorRegistry({AnchorKind.TERRITORY: _territory_places, AnchorKind.RU
 
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
-    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS}
+    impacts = Impacts(Books(engine, Copy(OPPORTUNITIES)))
+    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS, Impacts: impacts}

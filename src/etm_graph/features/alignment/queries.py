@@ -8,6 +8,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 from sqlalchemy import Row, and_, literal, null, select, union_all
 
+from etm_graph.core.opportunities import AlignmentCause
 from etm_graph.db.paging import Order
 from etm_graph.db.sessions import ReadSession
 from etm_graph.features.alignment.tables import account_assignment, assignment_exclusion, opportunity_alignment
@@ -202,3 +203,25 @@ async def whole_decisions(session: ReadSession, model_ids: Collection[int]) -> S
         .where(kept.model_id.in_(model_ids))
     )
     return await session.rows(union_all(by_hand, exclusions))
+
+
+async def standing_alignment(session: ReadSession, model_id: int) -> pl.DataFrame:
+    """Where a model's stored alignment has opportunities: opportunity_id, territory_id; those without are absent."""
+    schema = {"opportunity_id": pl.Int64, "territory_id": pl.Int64}
+    found = await session.copy_out(
+        "SELECT opportunity_id, territory_id FROM opportunity_alignment "
+        f"WHERE model_id = {int(model_id)} AND territory_id IS NOT NULL"
+    )
+    if not found:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(BytesIO(found), has_header=False, new_columns=list(schema), schema=schema)
+
+
+async def kept_alignment(session: ReadSession, model_id: int) -> Sequence[Row[Any]]:
+    """Opportunities that no policy moves in a model: opportunity_id, territory (its developer name or None)."""
+    columns, nodes = opportunity_alignment.c, territories.nodes.c
+    return await session.rows(
+        select(columns.opportunity_id, nodes.developer_name.label("territory"))
+        .outerjoin(territories.nodes, nodes.id == columns.territory_id)
+        .where(columns.model_id == model_id, columns.cause != AlignmentCause.POLICY.value)
+    )

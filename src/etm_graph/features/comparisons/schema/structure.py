@@ -12,10 +12,10 @@ from etm_graph.core.changes import EntityType
 from etm_graph.core.diff import Difference, DifferenceKind, count_kinds
 from etm_graph.core.structure import ENTITY_ORDER, name_of_territory
 from etm_graph.db.paging import Order
+from etm_graph.features.comparisons.schema.places import territories_at
 from etm_graph.features.comparisons.service import Comparison, DifferenceFilter, Side, select_differences
 from etm_graph.features.models.schema.feed import FieldChange
-from etm_graph.features.territories import queries as territories
-from etm_graph.features.territories.schema.types import Territory, load_territories
+from etm_graph.features.territories.schema.types import Territory
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
@@ -61,19 +61,11 @@ def _json(value: object) -> str | None:
 
 
 async def _in_base(items: "Sequence[StructureDifference]", context: Context) -> list[Territory | None]:
-    return await _territories([(item.base_side, item.territory_name) for item in items], context)
+    return await territories_at([(item.base_side, item.territory_name) for item in items], context)
 
 
 async def _in_other(items: "Sequence[StructureDifference]", context: Context) -> list[Territory | None]:
-    return await _territories([(item.other_side, item.territory_name) for item in items], context)
-
-
-async def _territories(places: Sequence[tuple[Side, str | None]], context: Context) -> list[Territory | None]:
-    """The territories of these names as they are now, None for those that are gone or may not be read."""
-    session = await context.session()
-    wanted = {(side.model_id, name) for side, name in places if name is not None}
-    ids = await territories.ids_by_name(session, wanted)
-    return await load_territories([ids.get((side.model_id, name or "")) for side, name in places], context)
+    return await territories_at([(item.other_side, item.territory_name) for item in items], context)
 
 
 @strawberry.type(description="One thing of the structure that is not the same in two models.")

@@ -6,7 +6,8 @@ from typing import Self
 import strawberry
 
 from etm_graph.core.access import Act, Kind
-from etm_graph.features.comparisons.schema.filtering import read_difference_filter
+from etm_graph.features.comparisons.schema.filtering import ImpactOf, read_difference_filter, read_impact_filter
+from etm_graph.features.comparisons.schema.impact import ComparisonImpact
 from etm_graph.features.comparisons.schema.structure import (
     DIFFERENCES,
     DifferenceCount,
@@ -17,7 +18,7 @@ from etm_graph.features.comparisons.schema.structure import (
     make_difference,
     place_of,
 )
-from etm_graph.features.comparisons.service import Comparison, Side, select_differences
+from etm_graph.features.comparisons.service import Comparison, Impacts, Side, select_differences
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
@@ -73,6 +74,19 @@ async def _structure(
     return answer
 
 
+async def _impacts(
+    parents: "Sequence[ModelComparison]", context: Context, filter: ImpactOf = None
+) -> list[ComparisonImpact]:
+    impacts, session = context.services.get(Impacts), await context.session()
+    wanted = await read_impact_filter(context, filter)
+    return [
+        ComparisonImpact(
+            impact=await impacts.of(session, context.viewer, parent.comparison, wanted, context.now.date())
+        )
+        for parent in parents
+    ]
+
+
 @strawberry.type(description="Two models, or two times of one, side by side; only what you may read of each.")
 @needs(Act.READ, Kind.MODEL)
 class ModelComparison:
@@ -88,6 +102,7 @@ class ModelComparison:
     structure: Connection[StructureDifference] = batched(
         _structure, description="What of the structure differs, by type and name."
     )
+    impact: ComparisonImpact = batched(_impacts, description="What that does to accounts, opportunities and people.")
 
     @classmethod
     def of(cls, comparison: Comparison) -> Self:

@@ -1,14 +1,20 @@
 """Use cases of comparisons."""
 
+from etm_graph.features.comparisons.service.books import Books
 from etm_graph.features.comparisons.service.comparing import Comparand, Comparison, Side, compare
 from etm_graph.features.comparisons.service.filtering import DifferenceFilter, names_within, select_differences
+from etm_graph.features.comparisons.service.impacts import Impact, ImpactFilter, Impacts
 from etm_graph.features.comparisons.service.visibility import KINDS, visible_structure
 
 __all__ = [
     "KINDS",
+    "Books",
     "Comparand",
     "Comparison",
     "DifferenceFilter",
+    "Impact",
+    "ImpactFilter",
+    "Impacts",
     "Side",
     "compare",
     "names_within",

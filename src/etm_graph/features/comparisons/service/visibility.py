@@ -1,8 +1,9 @@
 """What of a structure a viewer may read, by the grants that cover each territory in its own model."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import MappingProxyType
 
+from etm_graph.access.decisions import is_live
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
 from etm_graph.core.changes import EntityType
@@ -35,3 +36,10 @@ def visible_structure(viewer: Viewer, structure: Structure, *, model_id: int, st
         return verdicts[place]
 
     return restrict(structure, may)
+
+
+def rights_of(viewer: Viewer) -> Hashable:
+    """What decides all that a viewer may see: who have the same may be given the same answer."""
+    principal = viewer.principal
+    live = frozenset(grant for grant in principal.grants if is_live(grant, viewer.now))
+    return viewer.access.snapshot.version, principal.suspended, live

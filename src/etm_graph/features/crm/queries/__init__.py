@@ -1,5 +1,6 @@
 """Reading the CRM."""
 
+from etm_graph.features.crm.queries.deals import opportunity_facts, opportunity_facts_since, rates_signature
 from etm_graph.features.crm.queries.facts import (
     account_facts,
     account_facts_since,
@@ -18,6 +19,7 @@ from etm_graph.features.crm.queries.keys import (
     account_parents,
     accounts_named,
     currencies,
+    user_ids,
     user_keys,
     user_managers,
 )
@@ -81,10 +83,14 @@ __all__ = [
     "opportunities_by_id",
     "opportunities_of",
     "opportunity_counts",
+    "opportunity_facts",
+    "opportunity_facts_since",
     "organisation_of",
     "pipeline_by_account",
+    "rates_signature",
     "report_counts",
     "reports_of",
+    "user_ids",
     "user_keys",
     "user_managers",
     "users_by_id",

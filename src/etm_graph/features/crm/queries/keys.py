@@ -16,6 +16,12 @@ async def user_keys(session: ReadSession) -> Sequence[Row[Any]]:
     return await session.rows(select(columns.id, columns.user_name, columns.email, columns.name).order_by(columns.id))
 
 
+async def user_ids(session: ReadSession, user_names: Collection[str]) -> dict[str, int]:
+    """Ids of users by user name; unknown ones are absent."""
+    statement = select(app_user.c.user_name, app_user.c.id).where(app_user.c.user_name.in_(user_names))
+    return {row.user_name: row.id for row in await session.rows(statement)}
+
+
 async def user_managers(session: ReadSession) -> dict[str, str]:
     """The manager's user name of every user who has one, by user name."""
     above = app_user.alias("above")
