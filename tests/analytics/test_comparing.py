@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etm_graph.analytics.comparing import DEALS, HANDS, MEMBERS, PAIRS, Effect, Standing, changed
 
+QUICK = settings(max_examples=60, deadline=None)
 Pairs = set[tuple[int, int]]
 PLACES, ACCOUNTS, DEALS_OF = range(4), range(5), range(8)
 
@@ -64,6 +65,7 @@ def measures(
     return found
 
 
+@QUICK
 @given(sides, sides)
 def test_every_territory_gets_and_loses_what_it_does(base: Side, other: Side) -> None:
     expected = {}
@@ -77,6 +79,7 @@ def test_every_territory_gets_and_loses_what_it_does(base: Side, other: Side) ->
     assert found == expected
 
 
+@QUICK
 @given(sides, sides)
 def test_every_user_reaches_what_the_places_of_the_user_have_once(base: Side, other: Side) -> None:
     expected = {}
@@ -92,6 +95,7 @@ def test_every_user_reaches_what_the_places_of_the_user_have_once(base: Side, ot
     assert found == expected
 
 
+@QUICK
 @given(sides, sides)
 def test_accounts_are_gained_lost_or_moved(base: Side, other: Side) -> None:
     expected = []
@@ -104,6 +108,7 @@ def test_accounts_are_gained_lost_or_moved(base: Side, other: Side) -> None:
     assert list(found.iter_rows()) == expected
 
 
+@QUICK
 @given(sides, sides)
 def test_opportunities_change_hands_where_their_place_differs(base: Side, other: Side) -> None:
     expected = [
@@ -113,6 +118,7 @@ def test_opportunities_change_hands_where_their_place_differs(base: Side, other:
     assert list(found.iter_rows()) == expected
 
 
+@QUICK
 @given(sides, sides)
 def test_totals_add_up(base: Side, other: Side) -> None:
     found = effect(base, other)
@@ -127,12 +133,14 @@ def test_totals_add_up(base: Side, other: Side) -> None:
     assert totals.revenue_moved == sum(row["revenue"] for row in found.accounts.to_dicts() if row["kind"] == "MOVED")
 
 
+@QUICK
 @given(sides)
 def test_a_standing_does_not_differ_from_itself(side: Side) -> None:
     found = effect(side, side)
     assert (found.accounts.height, found.opportunities.height, changed(found.users).height) == (0, 0, 0)
 
 
+@QUICK
 @given(sides, st.sets(st.sampled_from(PLACES)))
 def test_parts_of_a_standing_are_by_place_user_and_account(side: Side, places: set[int]) -> None:
     whole = standing(side)

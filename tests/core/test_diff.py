@@ -1,7 +1,7 @@
 """Differences of structures: found, counted, made and taken back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from tests.strategies import structures
 
 from etm_graph.core.changes import EntityType
@@ -22,6 +22,7 @@ def plain(structure: Structure) -> dict[EntityType, dict[str, dict[str, object]]
     return {entity_type: found for entity_type, found in full.items() if found}
 
 
+@settings(deadline=None)
 @given(structures(), structures())
 def test_made_differences_lead_to_the_other_structure_and_inverted_ones_back(a: Structure, b: Structure) -> None:
     found = diff(a, b)
@@ -30,11 +31,13 @@ def test_made_differences_lead_to_the_other_structure_and_inverted_ones_back(a: 
     assert [(item.entity_type, item.key) for item in diff(b, a)] == [(item.entity_type, item.key) for item in found]
 
 
+@settings(deadline=None)
 @given(structures())
 def test_a_structure_does_not_differ_from_itself(a: Structure) -> None:
     assert diff(a, a) == ()
 
 
+@settings(deadline=None)
 @given(structures(), structures())
 def test_every_difference_has_a_kind_and_counts_add_up(a: Structure, b: Structure) -> None:
     found = diff(a, b)
