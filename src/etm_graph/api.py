@@ -14,11 +14,13 @@ from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
+from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
 from etm_graph.features.forecasts.schema import ForecastQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
+from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
 from etm_graph.features.rules.schema.types import load_rules
 from etm_graph.features.scenarios.schema import ScenarioMutation
@@ -101,13 +103,17 @@ Mutation = merge_types(
         RuleMutation,
         AlignmentMutation,
         EditingMutation,
+        RebaseMutation,
+        PresenceMutation,
         ScenarioMutation,
         ActivationMutation,
         ThreadMutation,
         GrantMutation,
     ),
 )
-Subscription = merge_types("Subscription", (ModelSubscription, ThreadSubscription, JobSubscription))
+Subscription = merge_types(
+    "Subscription", (ModelSubscription, PresenceSubscription, ThreadSubscription, JobSubscription)
+)
 
 
 def _build(extensions: list[Any], *, sort: bool, suggest: bool = True) -> strawberry.Schema:

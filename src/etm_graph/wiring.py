@@ -20,6 +20,7 @@ from etm_graph.features.comparisons.service import Books, Impacts
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged, UsersChanged
 from etm_graph.features.governance.service import note_users
+from etm_graph.features.presence.queries import Board
 from etm_graph.features.rules import queries as rules
 from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
 from etm_graph.features.territories import queries as territories
@@ -140,4 +141,4 @@ ANCHORS = AnchorRegistry({AnchorKind.TERRITORY: _territory_places, AnchorKind.RU
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
     impacts = Impacts(Books(engine, Copy(OPPORTUNITIES)))
-    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS, Impacts: impacts}
+    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS, Impacts: impacts, Board: Board()}

@@ -4,7 +4,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-import etm_graph.wiring  # noqa: F401 - declares every table
+import etm_graph.api
+import etm_graph.wiring  # noqa: F401 - these declare every table
 from etm_graph.db.base import metadata
 from etm_graph.db.migrate import downgrade, upgrade
 from etm_graph.db.sessions import Database

@@ -200,3 +200,10 @@ def read_change(row: Row[Any]) -> Change:
 async def type_names(session: ReadSession) -> dict[int, str]:
     """The developer names of all territory types, by id."""
     return {row.id: row.developer_name for row in await session.rows(select(territory_type))}
+
+
+async def base_of_model(session: ReadSession, model_id: int) -> tuple[int | None, int]:
+    """The model that a draft was cloned from or last rebased on, and where that one's structure stood then."""
+    columns = territory_model.c
+    row = await session.row(select(columns.cloned_from_id, columns.base_structure_head).where(columns.id == model_id))
+    return (None, 0) if row is None else (row.cloned_from_id, int(row.base_structure_head or 0))

@@ -136,7 +136,9 @@ class TerritoryModel(Node):
     last_run_at: datetime | None = strawberry.field(description="When its assignments were last computed in full.")
     version: BigInt = strawberry.field(description="Number of its last own change; send it as `expectedVersion`.")
     created_by: User | None = batched(_created_by, description="Who created it.")
-    cloned_from: Optional["TerritoryModel"] = batched(_cloned_from, description="The model that it was cloned from.")
+    cloned_from: Optional["TerritoryModel"] = batched(
+        _cloned_from, description="The model that it was cloned from, or last rebased on."
+    )
     type_priorities: list[TypePriority] = batched(
         _type_priorities, description="The model's own priorities of territory types, highest first."
     )

@@ -169,3 +169,16 @@ async def write_description(work: UnitOfWork, model: ModelHead, fields: Mapping[
     if row is not None:
         draft = ChangeDraft(EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name)
         await apply_edit(work, model.id, territory_model, draft, row, fields, row.version)
+
+
+async def note_base(work: UnitOfWork, model: ModelHead, base_id: int, structure_head: int) -> None:
+    """Note that a locked draft is based on a model as its structure stands at a number from now on."""
+    wanted = {"cloned_from_id": base_id, "base_structure_head": structure_head}
+    before = {"cloned_from_id": model.cloned_from_id, "base_structure_head": model.base_structure_head}
+    if wanted == before:
+        return
+    draft = ChangeDraft(
+        EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name, before=before, after=wanted
+    )
+    values = {**wanted, "version": work.record(model.id, draft)}
+    await work.session.execute(update(territory_model).where(territory_model.c.id == model.id).values(**values))
