@@ -18,6 +18,7 @@ from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
 from etm_graph.features.forecasts.schema import ForecastQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
+from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
@@ -92,6 +93,7 @@ Query = merge_types(
         ComparisonQuery,
         JobQuery,
         GrantQuery,
+        KeyQuery,
     ),
 )
 Mutation = merge_types(
@@ -109,6 +111,7 @@ Mutation = merge_types(
         ActivationMutation,
         ThreadMutation,
         GrantMutation,
+        KeyMutation,
     ),
 )
 Subscription = merge_types(

@@ -25,10 +25,13 @@ from etm_graph.events.unit_of_work import Writer
 from etm_graph.events.watching import Watch
 from etm_graph.graphql.context import Services
 from etm_graph.graphql.execution import Executor
+from etm_graph.identity.attempts import FailedSignIns
 from etm_graph.identity.authenticate import Authenticator
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
 from etm_graph.jobs.worker import Worker
 from etm_graph.settings import Mode, Settings
+from etm_graph.signing_in import guarded, make_sign_in
+from etm_graph.transport.addresses import NoteAddress
 from etm_graph.transport.gateway import Gateway
 from etm_graph.transport.http import HttpEndpoint
 from etm_graph.transport.observing import Metrics, ObserveRequests
@@ -71,7 +74,14 @@ def token_config(settings: Settings, dev_secret: str | None) -> TokenConfig:
     if settings.mode is Mode.DEVELOPMENT:
         return TokenConfig(DEV_ISSUER, settings.jwt_audience, secret=dev_secret)
     key = None if settings.jwt_public_key is None else settings.jwt_public_key.get_secret_value()
-    return TokenConfig(str(settings.jwt_issuer), settings.jwt_audience, public_key=key, jwks_url=settings.jwt_jwks_url)
+    return TokenConfig(
+        str(settings.jwt_issuer),
+        settings.jwt_audience,
+        public_key=key,
+        jwks_url=settings.jwt_jwks_url,
+        name_claim=settings.jwt_name_claim,
+        roles_claim=settings.jwt_roles_claim,
+    )
 
 
 def make_process(settings: Settings, database_url: str, dev_secret: str | None) -> Process:
@@ -83,7 +93,6 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
         lock_timeout_ms=settings.lock_timeout_ms,
     )
     access = Access(settings.policy_dir or default_policy_folder())
-    authenticator = Authenticator(TokenVerifier(token_config(settings, dev_secret)), wiring.DIRECTORY, database.read)
     feed = Feed(database, poll_s=settings.head_poll_s)
 
     def rights_changed() -> None:
@@ -99,6 +108,12 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     hints = Hints(database.url, on_hint)
     engines = wiring.make_engines()
     writer = Writer(database, access, engines.reactions, hints.send)
+    authenticator = Authenticator(
+        TokenVerifier(token_config(settings, dev_secret)),
+        wiring.DIRECTORY,
+        database.read,
+        make_sign_in(settings, database, writer),
+    )
     worker = wiring.make_worker(database, writer, engines.engine, lease_s=settings.job_lease_s)
     extras = dict(wiring.extras(engines.engine, worker))
     services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
@@ -139,8 +154,9 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
     """
     process = make_process(settings, database_url, dev_secret)
     executor = Executor(make_schema(settings), settings)
+    attempts = FailedSignIns(settings.sign_in_failures_max)
     gateway = Gateway(
-        process.services, executor, process.authenticator.authenticate, ide=settings.mode is Mode.DEVELOPMENT
+        process.services, executor, guarded(process.authenticator, attempts), ide=settings.mode is Mode.DEVELOPMENT
     )
     sockets, metrics = SocketEndpoint(gateway), Metrics()
 
@@ -156,7 +172,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
             WebSocketRoute("/graphql", sockets.serve),
             *_health(process, sockets, metrics),
         ],
-        middleware=[Middleware(ObserveRequests, metrics=metrics)],
+        middleware=[Middleware(NoteAddress), Middleware(ObserveRequests, metrics=metrics)],
         lifespan=lifespan,
     )
     app.state.process = process

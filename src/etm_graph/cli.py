@@ -109,14 +109,14 @@ def grant(
 def api_key(
     user: Annotated[str, typer.Option(help="User name whose rights the key has.")],
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    days: Annotated[float, typer.Option(help="How long the key is good.", min=0.01, max=3650)] = 90,
+    days: Annotated[int, typer.Option(help="How long the key is good.", min=1, max=365)] = 90,
 ) -> None:
     """Create an API key for a tool and print it, once."""
     settings = Settings()
     try:
         url = serving.database_url(settings)
-        typer.echo(asyncio.run(serving.new_api_key(settings, url, user, name, timedelta(days=days))))
-    except ValueError as error:
+        typer.echo(asyncio.run(serving.new_api_key(settings, url, user, name, days)))
+    except (ValueError, BusinessError) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
 

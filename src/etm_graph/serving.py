@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -24,8 +24,7 @@ from etm_graph.demo.load import is_new, load_demo
 from etm_graph.demo.records import Sizes
 from etm_graph.features.alignment.service import Engine, run_model
 from etm_graph.features.crm.queries import find_user
-from etm_graph.features.governance.service import GrantScope, grant_role
-from etm_graph.identity.api_keys import create_api_key
+from etm_graph.features.governance.service import GrantScope, grant_role, make_key
 from etm_graph.identity.principal import SYSTEM
 from etm_graph.identity.tokens import mint_development_token
 from etm_graph.importing import ImportRequest, print_report, run_import
@@ -156,18 +155,16 @@ async def give_role(settings: Settings, url: str, user: str, role: Role, path: s
         await process.database.close()
 
 
-async def new_api_key(settings: Settings, url: str, user: str, name: str, life: timedelta) -> str:
-    """A new API key of a user, to be shown once. Raises `ValueError` for an unknown user."""
+async def new_api_key(settings: Settings, url: str, user: str, name: str, days: int) -> str:
+    """A new API key of a user, to be shown once. Raises `ValueError` for an unknown user, `Invalid`."""
     process = make_process(settings, url, dev_secret(settings))
     try:
-        async with process.database.write() as session:
-            found = await find_user(session, user)
+        async with process.writer.unit_of_work(SYSTEM) as work:
+            found = await find_user(work.session, user)
             if found is None:
                 raise ValueError(f"There is no user {user}.")
             environment = "dev" if settings.mode is Mode.DEVELOPMENT else "live"
-            return await create_api_key(
-                session, found.id, name, now=datetime.now(UTC), life=life, environment=environment
-            )
+            return (await make_key(work, found.id, name, days=days, environment=environment)).secret
     finally:
         await process.database.close()
 

@@ -44,6 +44,16 @@ class Settings(BaseSettings):
     """PEM of the key that verifies tokens (RS256, ES256 or EdDSA)."""
     jwt_jwks_url: str | None = None
     """Where the identity provider publishes its keys; the alternative to `jwt_public_key`."""
+    jwt_name_claim: str = "sub"
+    """Claim that is the user name of a user whom the provider has not been seen to know by `sub`."""
+    jwt_roles_claim: str | None = None
+    """Claim that lists the caller's groups, such as `groups`; None takes no role from tokens."""
+    jwt_roles: dict[str, str] = {}
+    """JSON: which group gives which role, such as {"sales-ops": "planner", "emea": "manager@/EMEA/"}; others give none."""
+    jwt_provision: bool = False
+    """Whether a believed token of an unknown user makes that user; without roles, unless `jwt_roles` gives some."""
+    sign_in_failures_max: int = 20
+    """Failed sign-ins in a minute after which an address has to wait; 0 for any number."""
     dev_secret: SecretStr | None = None
     """Key of development tokens, at least 32 bytes; None keeps a random one in `data_dir`."""
 

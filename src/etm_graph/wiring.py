@@ -31,7 +31,7 @@ from etm_graph.jobs.worker import Worker
 
 
 def _subject(row: Row[Any] | None) -> Subject | None:
-    return None if row is None else Subject(row.id, row.user_name, row.active, row.suspended)
+    return None if row is None else Subject(row.id, row.user_name, row.active, row.suspended, row.subject is not None)
 
 
 async def _by_name(session: ReadSession, user_name: str) -> Subject | None:
@@ -42,7 +42,11 @@ async def _by_id(session: ReadSession, user_id: int) -> Subject | None:
     return _subject((await crm.users_by_id(session, [user_id])).get(user_id))
 
 
-DIRECTORY = Directory(_by_name, _by_id, load_grants)
+async def _by_subject(session: ReadSession, subject: str) -> Subject | None:
+    return _subject(await crm.find_user_of_subject(session, subject))
+
+
+DIRECTORY = Directory(_by_name, _by_id, load_grants, _by_subject)
 """How callers are found."""
 
 

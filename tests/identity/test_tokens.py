@@ -65,7 +65,9 @@ async def refused(config: TokenConfig, token: str) -> None:
 
 async def test_a_sound_token_is_believed() -> None:
     end = at(timedelta(hours=1))
-    assert await TokenVerifier(PRODUCTION).verify(signed(exp=end)) == Claims("pat", datetime.fromtimestamp(end, UTC))
+    assert await TokenVerifier(PRODUCTION).verify(signed(exp=end)) == Claims(
+        "pat", datetime.fromtimestamp(end, UTC), "pat"
+    )
 
 
 async def test_a_development_token_is_believed_in_development_only() -> None:

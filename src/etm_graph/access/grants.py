@@ -49,6 +49,12 @@ async def load_grants(session: ReadSession, user_id: int) -> tuple[Grant, ...]:
     return tuple(Grant(Role(row.role), row.model_id, row.path, row.expires_at) for row in rows)
 
 
+def check_path(path: str) -> None:
+    """Pass for the path of a territory, and for "/"; raise `Invalid` otherwise."""
+    if _PATH.fullmatch(path) is None:
+        raise Invalid("A grant's path is that of a territory, such as /EMEA/North/, or / for all.", field=["path"])
+
+
 async def add_grant(
     session: WriteSession,
     user_id: int,
@@ -65,8 +71,7 @@ async def add_grant(
     Raises `Invalid` for a path that is no territory's and for an end that has passed. Whether the giver may is the
     caller's to decide first.
     """
-    if _PATH.fullmatch(path) is None:
-        raise Invalid("A grant's path is that of a territory, such as /EMEA/North/, or / for all.", field=["path"])
+    check_path(path)
     if expires_at is not None and expires_at <= now:
         raise Invalid("A grant must end in the future.", field=["expiresAt"])
     values = {

@@ -3,6 +3,7 @@
     ExpectedError               the caller can act on it; never an alarm
     ├── Refused                 belongs at the top of a GraphQL answer
     │   ├── Unauthenticated     UNAUTHENTICATED
+    │   │   └── TooManyFailures UNAUTHENTICATED      too many failed sign-ins; says when to come back
     │   ├── Forbidden           FORBIDDEN
     │   ├── LimitExceeded       LIMIT_EXCEEDED       names the limit and its value
     │   ├── RateLimited         RATE_LIMITED         says when to come back
@@ -78,6 +79,10 @@ class Unauthenticated(Refused):
     """No or no valid credentials."""
 
     code = ErrorCode.UNAUTHENTICATED
+
+
+class TooManyFailures(Unauthenticated):
+    """Too many failed sign-ins from one address; `details["retryAfter"]` says in how many seconds to come back."""
 
 
 class Forbidden(Refused):

@@ -73,10 +73,13 @@ class UnitOfWork:
                     code=None if allowed else ErrorCode.FORBIDDEN,
                     change_set=str(self.change_set) if allowed else None,
                     streams=tuple(sorted(self.heads)) if allowed else (),
-                    details={"model": asked.model_id, "state": asked.state, "path": asked.path},
+                    details={"model": asked.model_id, "state": asked.state, "path": asked.path, **self._key()},
                 )
             )
         return entries
+
+    def _key(self) -> dict[str, object]:
+        return {} if self.principal.key_id is None else {"key": self.principal.key_id}
 
     async def lock_stream(self, stream_id: int) -> StreamHead:
         """Take the stream's turn. Raises `NotFound` for an unknown stream, `Busy` when the turn does not come in time."""

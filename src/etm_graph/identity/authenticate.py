@@ -1,8 +1,8 @@
 """From an Authorization header to a principal."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from time import monotonic
@@ -12,7 +12,7 @@ from etm_graph.core.errors import Unauthenticated
 from etm_graph.db.sessions import ReadSession
 from etm_graph.identity.api_keys import PREFIX, is_key_live, verify_api_key
 from etm_graph.identity.principal import AuthMethod, Principal
-from etm_graph.identity.tokens import TokenVerifier
+from etm_graph.identity.tokens import Claims, TokenVerifier
 
 FRESH_S = 2.0
 """Seconds for which a principal is remembered. What is changed through the API is noticed sooner (`forget`); this is
@@ -35,6 +35,8 @@ class Subject:
     name: str
     active: bool
     suspended: bool
+    bound: bool = False
+    """Whether the user is somebody whom the identity provider knows by another `sub` than the user name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,26 @@ class Directory:
     by_name: Callable[[ReadSession, str], Awaitable[Subject | None]]
     by_id: Callable[[ReadSession, int], Awaitable[Subject | None]]
     grants: Callable[[ReadSession, int], Awaitable[tuple[Grant, ...]]]
+    by_subject: Callable[[ReadSession, str], Awaitable[Subject | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What happens at the first sight of a caller.
+
+    roles: the roles that a group of the token gives, for as long as the token lasts; other groups give none.
+    provision: makes a user of a token whose user is not known; None turns it away.
+    used: notes that an API key was used.
+    """
+
+    roles: Mapping[str, tuple[Grant, ...]] = field(default_factory=dict)
+    provision: Callable[[Claims], Awaitable[None]] | None = None
+    used: Callable[[str], Awaitable[None]] | None = None
+
+    def claimed(self, claims: Claims) -> tuple[Grant, ...]:
+        """The grants that a token gives by its groups."""
+        found = (grant for group in claims.groups for grant in self.roles.get(group, ()))
+        return tuple(replace(grant, expires_at=claims.expires_at) for grant in found)
 
 
 class Authenticator:
@@ -54,10 +76,12 @@ class Authenticator:
         verifier: TokenVerifier,
         directory: Directory,
         read: Callable[[], AbstractAsyncContextManager[ReadSession]],
+        sign_in: SignIn | None = None,
     ) -> None:
         self._verifier = verifier
         self._directory = directory
         self._read = read
+        self._sign_in = sign_in or SignIn()
         self._remembered: dict[str, tuple[float, Principal]] = {}
         self._generation = 0
 
@@ -94,7 +118,7 @@ class Authenticator:
             if subject is None or not subject.active:
                 raise Unauthenticated(_REFUSED)
             grants = await self._directory.grants(session, principal.user_id)
-        fresh = replace(principal, grants=grants, suspended=subject.suspended)
+        fresh = replace(principal, grants=principal.rights(grants), suspended=subject.suspended)
         self._remember(fresh, generation)
         return fresh
 
@@ -120,23 +144,53 @@ class Authenticator:
 
     async def _look_up(self, credential: str) -> Principal:
         if credential.startswith(PREFIX):
-            async with self._read() as session:
-                found = await verify_api_key(session, credential, datetime.now(UTC))
-                if found is None:
-                    raise Unauthenticated(_REFUSED)
-                subject = await self._directory.by_id(session, found.user_id)
-                caller = await self._principal(session, subject, AuthMethod.API_KEY, found.expires_at)
-                return replace(caller, key_id=found.key_id)
+            return await self._of_key(credential)
         claims = await self._verifier.verify(credential)
         method = AuthMethod.DEV if self._verifier.is_development else AuthMethod.JWT
+        found = await self._of_claims(claims, method)
+        if found is None and self._sign_in.provision is not None:
+            await self._sign_in.provision(claims)
+            found = await self._of_claims(claims, method)
+        if found is None:
+            raise Unauthenticated(_REFUSED)
+        return found
+
+    async def _of_key(self, credential: str) -> Principal:
         async with self._read() as session:
-            subject = await self._directory.by_name(session, claims.subject)
-            return await self._principal(session, subject, method, claims.expires_at)
+            key = await verify_api_key(session, credential, datetime.now(UTC))
+            if key is None:
+                raise Unauthenticated(_REFUSED)
+            subject = await self._directory.by_id(session, key.user_id)
+            caller = await self._principal(session, subject, AuthMethod.API_KEY, key.expires_at, scopes=key.scopes)
+        if self._sign_in.used is not None:
+            await self._sign_in.used(key.key_id)
+        return replace(caller, key_id=key.key_id)
+
+    async def _of_claims(self, claims: Claims, method: AuthMethod) -> Principal | None:
+        """The user of a token: who is bound to its `sub`, else who has its user name and is bound to no other."""
+        async with self._read() as session:
+            by_subject = self._directory.by_subject
+            subject = None if by_subject is None else await by_subject(session, claims.subject)
+            if subject is None:
+                subject = await self._directory.by_name(session, claims.user_name)
+                if subject is None or subject.bound:
+                    return None
+            claimed = self._sign_in.claimed(claims)
+            return await self._principal(session, subject, method, claims.expires_at, claimed=claimed)
 
     async def _principal(
-        self, session: ReadSession, subject: Subject | None, method: AuthMethod, expires_at: datetime
+        self,
+        session: ReadSession,
+        subject: Subject | None,
+        method: AuthMethod,
+        expires_at: datetime,
+        *,
+        claimed: tuple[Grant, ...] = (),
+        scopes: tuple[Grant, ...] | None = None,
     ) -> Principal:
         if subject is None or not subject.active:
             raise Unauthenticated(_REFUSED)
-        grants = await self._directory.grants(session, subject.user_id)
-        return Principal(subject.user_id, subject.name, grants, subject.suspended, method, expires_at)
+        bare = Principal(
+            subject.user_id, subject.name, (), subject.suspended, method, expires_at, claimed=claimed, scopes=scopes
+        )
+        return replace(bare, grants=bare.rights(await self._directory.grants(session, subject.user_id)))

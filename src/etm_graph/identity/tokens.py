@@ -38,6 +38,7 @@ class TokenConfig:
     """Which tokens are believed: exactly one of the three keys is set.
 
     secret: development only, at least 32 bytes. public_key: PEM. jwks_url: where the identity provider publishes keys.
+    name_claim: which claim is the user name. roles_claim: which claim names groups or roles, None to look at none.
     """
 
     issuer: str
@@ -45,6 +46,8 @@ class TokenConfig:
     secret: str | None = None
     public_key: str | None = None
     jwks_url: str | None = None
+    name_claim: str = "sub"
+    roles_claim: str | None = None
 
     def __post_init__(self) -> None:
         if sum(key is not None for key in (self.secret, self.public_key, self.jwks_url)) != 1:
@@ -63,10 +66,14 @@ class TokenConfig:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a believed token says: the user's name and when it ends."""
+    """What a believed token says: whose it is for the provider and here, when it ends, the person, the groups."""
 
     subject: str
     expires_at: datetime
+    user_name: str
+    name: str | None = None
+    email: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class _Keys:
@@ -135,7 +142,28 @@ class TokenVerifier:
             raise Unauthenticated(_REFUSED) from error
         if life > LIFE_MAX or not isinstance(subject, str) or not subject:
             raise Unauthenticated(_REFUSED)
-        return Claims(subject, datetime.fromtimestamp(claims["exp"], UTC))
+        user_name = claims.get(config.name_claim)
+        if not isinstance(user_name, str) or not user_name:
+            raise Unauthenticated(_REFUSED)
+        return Claims(
+            subject,
+            datetime.fromtimestamp(claims["exp"], UTC),
+            user_name,
+            _text(claims.get("name")),
+            _text(claims.get("email")),
+            _texts(claims.get(config.roles_claim) if config.roles_claim else None),
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Groups as providers write them: a list, or one text parted by blanks."""
+    if isinstance(value, str):
+        return tuple(value.split())
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def mint_development_token(config: TokenConfig, subject: str, life: timedelta = timedelta(hours=12)) -> str:

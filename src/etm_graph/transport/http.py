@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from strawberry.http.ides import get_graphql_ide_html
 
-from etm_graph.core.errors import Unauthenticated
+from etm_graph.core.errors import TooManyFailures, Unauthenticated
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.execution import Answer, Operation, WrongMethod
 from etm_graph.transport.gateway import Gateway
@@ -148,6 +148,8 @@ class HttpEndpoint:
             return _json(body, wrong.response_status, media_type, **wrong.headers)
         except Unauthenticated as error:
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code.value}}]}
+            if isinstance(error, TooManyFailures):
+                return _json(body, 429, media_type, **{"Retry-After": str(error.details["retryAfter"])})
             return _json(body, 401, media_type, **{"WWW-Authenticate": "Bearer"})
         return await self._execute(operation, self._gateway.context(principal, request_id), request, media_type)
 

@@ -34,6 +34,7 @@ class UserRow(Table, table=True):
     id: int = identity()
     user_name: str = Field(unique=True)
     external_id: str | None = Field(default=None, unique=True)
+    subject: str | None = Field(default=None, unique=True)
     name: str
     email: str
     manager_id: int | None = Field(default=None, foreign_key="app_user.id", sa_type=BigInt, index=True)

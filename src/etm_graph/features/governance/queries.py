@@ -1,4 +1,4 @@
-"""Reading grants."""
+"""Reading grants and API keys."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Act, Kind, Role
 from etm_graph.db.paging import Order, Page, apply_page
 from etm_graph.db.sessions import ReadSession
+from etm_graph.identity.tables import api_key
 
 GRANTS = Order("grants", (role_grant.c.id,))
 _EVERY_MODEL = 0
@@ -75,3 +76,31 @@ async def count_grants(session: ReadSession, viewer: Viewer, wanted: GrantFilter
 async def grants_by_id(session: ReadSession, viewer: Viewer, ids: Collection[int]) -> dict[int, Row[Any]]:
     """Grants by id."""
     return {row.id: row for row in await session.rows(_visible(viewer).where(role_grant.c.id.in_(ids)))}
+
+
+KEYS = Order("api keys", (api_key.c.id,))
+
+
+def _visible_keys(viewer: Viewer, owner_id: int | None) -> Select[Any]:
+    """One's own keys, and all for those who may read the policy; never what proves them."""
+    columns = [column for column in api_key.c if column.name != "secret_hash"]
+    every = viewer.may(Act.READ, Kind.POLICY)
+    mine = true() if every else api_key.c.user_id == viewer.principal.user_id
+    wanted = true() if owner_id is None else api_key.c.user_id == owner_id
+    return select(*columns).where(mine, wanted)
+
+
+async def list_keys(session: ReadSession, viewer: Viewer, owner_id: int | None, page: Page) -> Sequence[Row[Any]]:
+    """A page of the keys that the viewer may read, of one user when `owner_id` is given."""
+    return await session.rows(apply_page(_visible_keys(viewer, owner_id), KEYS, page))
+
+
+async def count_keys(session: ReadSession, viewer: Viewer, owner_id: int | None) -> int:
+    """How many keys there are that the viewer may read."""
+    counted = _visible_keys(viewer, owner_id).with_only_columns(func.count()).select_from(api_key)
+    return int(await session.scalar(counted))
+
+
+async def key_by_id(session: ReadSession, viewer: Viewer, key_id: str) -> Row[Any] | None:
+    """The key with that public id, when the viewer may read it."""
+    return await session.row(_visible_keys(viewer, None).where(api_key.c.id == key_id))

@@ -42,6 +42,11 @@ async def find_user(session: ReadSession, user_name: str) -> Row[Any] | None:
     return await session.row(select(app_user).where(app_user.c.user_name == user_name))
 
 
+async def find_user_of_subject(session: ReadSession, subject: str) -> Row[Any] | None:
+    """The user whom the identity provider knows by that `sub`."""
+    return await session.row(select(app_user).where(app_user.c.subject == subject))
+
+
 async def account_fields(session: ReadSession) -> Mapping[str, FieldDef]:
     """The fields that criteria over accounts may name: the standard ones, and custom.<developerName>."""
     rows = await session.rows(

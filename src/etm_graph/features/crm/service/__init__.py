@@ -24,7 +24,7 @@ from etm_graph.features.crm.service.records import (
     update_account,
     update_opportunity,
 )
-from etm_graph.features.crm.service.users import create_user, delete_user, update_user
+from etm_graph.features.crm.service.users import create_user, delete_user, provision_user, update_user
 
 __all__ = [
     "ABOVE",
@@ -46,6 +46,7 @@ __all__ = [
     "load_accounts",
     "load_opportunities",
     "load_users",
+    "provision_user",
     "update_account",
     "update_custom_field",
     "update_opportunity",

@@ -60,6 +60,17 @@ async def create_user(work: UnitOfWork, user_name: str, wanted: Mapping[str, obj
     return user_id
 
 
+async def provision_user(work: UnitOfWork, user_name: str, subject: str, name: str | None, email: str | None) -> int:
+    """Make the user of a token seen for the first time, without roles, bound to its `sub`; returns the id.
+
+    Raises `Taken` when the user name is somebody else's, `Invalid`.
+    """
+    values = {"name": name or user_name, "email": email if email and "@" in email else f"{user_name}@unknown.invalid"}
+    user_id = await create_user(work, user_name, values)
+    await work.session.execute(update(app_user).where(app_user.c.id == user_id).values(subject=subject))
+    return user_id
+
+
 async def update_user(work: UnitOfWork, user_id: int, expected_version: int, wanted: Mapping[str, object]) -> int:
     """Change a user, also who is above in the management hierarchy; returns the id. Raises `Conflict`, `Cycle`."""
     await begin(work, Act.UPDATE, Kind.ORGANISATION)

@@ -1,5 +1,15 @@
 """Use cases of governance."""
 
 from etm_graph.features.governance.service.grants import GrantScope, grant_role, note_users, revoke_role
+from etm_graph.features.governance.service.keys import NewKey, end_key, make_key, rotate_key
 
-__all__ = ["GrantScope", "grant_role", "note_users", "revoke_role"]
+__all__ = [
+    "GrantScope",
+    "NewKey",
+    "end_key",
+    "grant_role",
+    "make_key",
+    "note_users",
+    "revoke_role",
+    "rotate_key",
+]
