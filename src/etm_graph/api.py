@@ -10,6 +10,7 @@ from strawberry.types import Info
 import etm_graph.features.alignment.schema.types
 import etm_graph.features.models.schema.history  # noqa: F401 - these add fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
+from etm_graph.features.alignment.schema.explaining import ExplainingQuery
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
@@ -91,6 +92,7 @@ Query = merge_types(
         ThreadQuery,
         ForecastQuery,
         ComparisonQuery,
+        ExplainingQuery,
         JobQuery,
         GrantQuery,
         KeyQuery,

@@ -59,3 +59,29 @@ def align(candidates: Sequence[Candidate]) -> Decision:
     if len(deepest) == 1:
         return Decision(deepest[0].territory_id, AlignmentReason.DEEPEST)
     return Decision(None, AlignmentReason.TIE)
+
+
+class Standing(StrEnum):
+    """How far a candidate came when an opportunity was aligned."""
+
+    CHOSEN = "CHOSEN"
+    TIED = "TIED"
+    LESS_DEEP = "LESS_DEEP"
+    LOWER_PRIORITY = "LOWER_PRIORITY"
+
+
+def judge(candidates: Sequence[Candidate]) -> Sequence[Standing]:
+    """How far each candidate came, in their order."""
+    chosen = align(candidates).territory_id
+    priority = max((candidate.type_priority for candidate in candidates), default=0)
+    top = [candidate for candidate in candidates if candidate.type_priority == priority]
+    depth = max((candidate.depth for candidate in top), default=0)
+
+    def standing(candidate: Candidate) -> Standing:
+        if candidate.territory_id == chosen:
+            return Standing.CHOSEN
+        if candidate.type_priority < priority:
+            return Standing.LOWER_PRIORITY
+        return Standing.LESS_DEEP if candidate.depth < depth else Standing.TIED
+
+    return [standing(candidate) for candidate in candidates]

@@ -8,6 +8,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 from sqlalchemy import Row, and_, literal, null, select, union_all
 
+from etm_graph.core.errors import NotFound
 from etm_graph.core.opportunities import AlignmentCause
 from etm_graph.db.paging import Order
 from etm_graph.db.sessions import ReadSession
@@ -225,3 +226,49 @@ async def kept_alignment(session: ReadSession, model_id: int) -> Sequence[Row[An
         .outerjoin(territories.nodes, nodes.id == columns.territory_id)
         .where(columns.model_id == model_id, columns.cause != AlignmentCause.POLICY.value)
     )
+
+
+async def pair_of(session: ReadSession, territory_id: int, account_id: int, active_id: int | None) -> Row[Any]:
+    """What is known of one account and territory beside rules: one row, whether anything stands or not.
+
+    manual, by_rule, since: of the standing assignment. excluded, note: of the exclusion. frozen: whether runs leave the
+    account alone. carried: whether the active model's rules have it in the territory of the same name.
+    """
+    standing, kept = account_assignment.alias("standing"), assignment_exclusion.alias("kept")
+    own, other = territories.nodes.alias("own"), territories.nodes.alias("other")
+    elsewhere = account_assignment.alias("elsewhere")
+    carried = (
+        select(elsewhere.c.account_id)
+        .join(other, other.c.id == elsewhere.c.territory_id)
+        .where(
+            elsewhere.c.model_id == active_id,
+            elsewhere.c.account_id == account_id,
+            elsewhere.c.until.is_(None),
+            elsewhere.c.by_rule,
+            other.c.developer_name == own.c.developer_name,
+        )
+        .exists()
+    )
+    found = crm.accounts
+    row = await session.row(
+        select(
+            standing.c.manual,
+            standing.c.by_rule,
+            standing.c.since,
+            kept.c.account_id.is_not(None).label("excluded"),
+            kept.c.note,
+            found.c.excluded_from_realignment.label("frozen"),
+            carried.label("carried"),
+        )
+        .select_from(own)
+        .join(found, found.c.id == account_id)
+        .outerjoin(
+            standing,
+            and_(standing.c.territory_id == own.c.id, standing.c.account_id == found.c.id, standing.c.until.is_(None)),
+        )
+        .outerjoin(kept, and_(kept.c.territory_id == own.c.id, kept.c.account_id == found.c.id))
+        .where(own.c.id == territory_id)
+    )
+    if row is None:
+        raise NotFound("There is no such account or territory.")
+    return row

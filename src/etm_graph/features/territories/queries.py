@@ -255,3 +255,12 @@ async def find_member(session: ReadSession, territory_id: int, user_id: int) -> 
     return await session.row(
         select(member.id, member.version).where(member.territory_id == territory_id, member.user_id == user_id)
     )
+
+
+async def namesake(session: ReadSession, territory_id: int, model_id: int) -> int | None:
+    """The territory of another model that has the same developer name."""
+    own = select(territory.c.developer_name).where(territory.c.id == territory_id).scalar_subquery()
+    found = await session.scalar(
+        select(territory.c.id).where(territory.c.model_id == model_id, territory.c.developer_name == own)
+    )
+    return None if found is None else int(found)

@@ -11,9 +11,9 @@ from datetime import date
 
 import polars as pl
 
-from etm_graph.analytics.aligning import align_all
 from etm_graph.analytics.comparing import HANDS, MEMBERS, PAIRS, Standing
 from etm_graph.analytics.copies import Copy, Snapshot
+from etm_graph.analytics.evaluating import decide, table_of
 from etm_graph.core.changes import EntityType
 from etm_graph.core.structure import Structure
 from etm_graph.db.sessions import ReadSession
@@ -22,6 +22,7 @@ from etm_graph.features.alignment.service import STORED, Engine
 from etm_graph.features.comparisons.service.comparing import Side
 from etm_graph.features.comparisons.service.past import derive_past
 from etm_graph.features.models.queries import active_model_id
+from etm_graph.features.territories.queries import all_nodes
 
 BOOKS_KEPT = 8
 """Books kept in memory."""
@@ -84,7 +85,7 @@ class Books:
 
     async def deals(self, session: ReadSession) -> pl.DataFrame:
         """All opportunities as the session sees them."""
-        return (await self._opportunities.at(session)).frame
+        return table_of(await self._opportunities.at(session))
 
     async def accounts(self, session: ReadSession) -> Snapshot:
         """All accounts as the session sees them."""
@@ -112,10 +113,10 @@ class Books:
 
     async def _present(self, session: ReadSession, side: Side, today: date) -> Standing:
         found = await self._engine.assignments(session, side.model_id, side.state)
-        nodes = await alignment.places(session, side.model_id)
-        names = [path.rstrip("/").rpartition("/")[2] for path in nodes["path"]]
-        numbers = nodes.select(
-            "territory_id", pl.Series("place", [self.places.number(name) for name in names], dtype=pl.Int32)
+        numbers = pl.DataFrame(
+            [(row.id, self.places.number(row.developer_name)) for row in await all_nodes(session, side.model_id)],
+            schema={"territory_id": pl.Int64, "place": pl.Int32},
+            orient="row",
         )
         pairs = found.pairs.join(numbers, on="territory_id").select(list(PAIRS))
         if side.state in STORED:
@@ -127,12 +128,12 @@ class Books:
         return Standing(pairs, hands, _members(side.whole, self.places, today))
 
     async def _past(self, session: ReadSession, side: Side, snapshot: Snapshot, today: date) -> Standing:
-        past = await derive_past(session, side.whole, snapshot.frame)
+        past = await derive_past(session, side.whole, snapshot)
         places = [self.places.number(name) for name in past.names]
         numbers = pl.DataFrame({"territory_id": range(len(places)), "place": places}).cast(
             {"territory_id": pl.Int64, "place": pl.Int32}
         )
-        decisions = await asyncio.to_thread(align_all, past.pairs, past.territories)
+        decisions = await asyncio.to_thread(decide, past.pairs, past.territories)
         decided = decisions.drop_nulls("territory_id").join(numbers, on="territory_id").select("account_id", "place")
         pairs = past.pairs.join(numbers, on="territory_id").select(list(PAIRS))
         return Standing(pairs, await self._derived_hands(session, decided), _members(side.whole, self.places, today))

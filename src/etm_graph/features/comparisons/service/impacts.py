@@ -10,6 +10,7 @@ import polars as pl
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.analytics.comparing import Effect, Standing, Totals
+from etm_graph.analytics.evaluating import table_of
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.hierarchy import is_within
 from etm_graph.core.lifecycle import GROUP_OF
@@ -158,7 +159,7 @@ class Impacts:
             found = self._kept.get(key)
             if found is None:
                 found = self._kept[key] = await self._compute(
-                    session, viewer, comparison, wanted, (base, other), snapshot.frame
+                    session, viewer, comparison, wanted, (base, other), table_of(snapshot)
                 )
                 while len(self._kept) > IMPACTS_KEPT:
                     self._kept.popitem(last=False)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from etm_graph.analytics.matching import match_all
+from etm_graph.analytics.copies import Snapshot
+from etm_graph.analytics.evaluating import evaluate, table_of
 from etm_graph.core.assignment import Link, Node, Rule, RuleSet
 from etm_graph.core.changes import EntityType
 from etm_graph.core.criteria import Criterion, FieldDef, Operator, compile_criterion
@@ -111,17 +112,18 @@ async def _frozen(session: ReadSession, ids: Mapping[str, int]) -> tuple[Sequenc
     return frozen, pl.DataFrame(rows, schema=KEYS, orient="row")
 
 
-async def derive_past(session: ReadSession, structure: Structure, frame: pl.DataFrame) -> Past:
+async def derive_past(session: ReadSession, structure: Structure, snapshot: Snapshot) -> Past:
     """Who a structure's rules, hands and exclusions give today's accounts to (docs/domain.md, "Rules").
 
-    frame: all accounts as rules see them.
+    snapshot: of all accounts as rules see them.
     """
     names, rule_set = rule_set_of(structure, await crm.account_fields(session))
     ids = {name: number for number, name in enumerate(names)}
     excluded, manual = (_pairs(structure, entity, ids) for entity in (EntityType.EXCLUSION, EntityType.ASSIGNMENT))
     frozen, carried = await _frozen(session, ids)
-    ruled = (await asyncio.to_thread(match_all, rule_set, frame, excluded)).select(list(KEYS))
+    ruled = (await asyncio.to_thread(evaluate, rule_set, snapshot, excluded)).select(list(KEYS))
     ruled = pl.concat([ruled.filter(~pl.col("object_id").is_in(list(frozen))), carried])
-    here = manual.join(frame.select(pl.col("id").alias("object_id")), on="object_id", how="semi")
+    accounts = table_of(snapshot).select(pl.col("id").alias("object_id"))
+    here = manual.join(accounts, on="object_id", how="semi")
     pairs = pl.concat([ruled, here]).unique()
     return Past(names, pairs, _territories(structure, names))
