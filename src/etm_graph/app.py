@@ -31,6 +31,7 @@ from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
 from etm_graph.jobs.worker import Worker
 from etm_graph.settings import Mode, Settings
 from etm_graph.signing_in import guarded, make_sign_in
+from etm_graph.transport import ide
 from etm_graph.transport.addresses import NoteAddress
 from etm_graph.transport.gateway import Gateway
 from etm_graph.transport.http import HttpEndpoint
@@ -171,6 +172,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
             Route("/graphql", HttpEndpoint(gateway).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             WebSocketRoute("/graphql", sockets.serve),
             *_health(process, sockets, metrics),
+            *([ide.ROUTE] if gateway.ide else []),
         ],
         middleware=[Middleware(NoteAddress), Middleware(ObserveRequests, metrics=metrics)],
         lifespan=lifespan,

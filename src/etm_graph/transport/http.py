@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from strawberry.http.ides import get_graphql_ide_html
+from starlette.responses import Response
 
 from etm_graph.core.errors import TooManyFailures, Unauthenticated
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.execution import Answer, Operation, WrongMethod
+from etm_graph.transport import ide
 from etm_graph.transport.gateway import Gateway
 
 JSON = "application/json"
@@ -129,12 +129,11 @@ class HttpEndpoint:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._ide = get_graphql_ide_html(graphql_ide="graphiql")
 
     async def answer(self, request: Request) -> Response:
         """One request."""
         if request.method == "GET" and "text/html" in request.headers.get("accept", "") and self._gateway.ide:
-            return HTMLResponse(self._ide)
+            return ide.page()
         request_id: str = request.state.request_id
         media_type = JSON
         try:
