@@ -10,7 +10,8 @@ from etm_graph.access.grants import load_grants
 from etm_graph.analytics.copies import Copy, Delta, Source
 from etm_graph.analytics.predicates import prepare
 from etm_graph.core.access import Kind
-from etm_graph.core.anchors import AnchorKind, AnchorPlace
+from etm_graph.core.anchors import Anchor, AnchorKind, AnchorPlace
+from etm_graph.core.calendar import parse_period
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
@@ -128,17 +129,59 @@ def make_worker(database: Database, writer: Writer, engine: Engine, *, lease_s: 
     )
 
 
-async def _territory_places(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
-    rows = await territories.places_of(session, ids)
-    return {row.id: AnchorPlace(row.model_id, row.path, row.name, Kind.TERRITORY) for row in rows}
+Places = Mapping[Anchor, AnchorPlace]
 
 
-async def _rule_places(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
-    rows = await rules.places_of(session, ids)
-    return {row.id: AnchorPlace(row.model_id, None, row.name, Kind.RULE) for row in rows}
+async def _nodes(session: ReadSession, anchors: Collection[Anchor]) -> Mapping[int, Row[Any]]:
+    rows = await territories.places_of(session, {anchor.id for anchor in anchors})
+    return {row.id: row for row in rows}
 
 
-ANCHORS = AnchorRegistry({AnchorKind.TERRITORY: _territory_places, AnchorKind.RULE: _rule_places})
+async def _territory_places(session: ReadSession, anchors: Collection[Anchor]) -> Places:
+    nodes = await _nodes(session, anchors)
+    return {
+        anchor: AnchorPlace(node.model_id, node.path, node.name, Kind.TERRITORY)
+        for anchor in anchors
+        if (node := nodes.get(anchor.id)) is not None
+    }
+
+
+async def _rule_places(session: ReadSession, anchors: Collection[Anchor]) -> Places:
+    rows = {row.id: row for row in await rules.places_of(session, {anchor.id for anchor in anchors})}
+    return {
+        anchor: AnchorPlace(row.model_id, None, row.name, Kind.RULE)
+        for anchor in anchors
+        if (row := rows.get(anchor.id)) is not None
+    }
+
+
+async def _assignment_places(session: ReadSession, anchors: Collection[Anchor]) -> Places:
+    nodes = await _nodes(session, anchors)
+    names = await crm.account_names(session, {int(anchor.part) for anchor in anchors})
+    return {
+        anchor: AnchorPlace(node.model_id, node.path, f"{names[int(anchor.part)]} in {node.name}", Kind.ASSIGNMENT)
+        for anchor in anchors
+        if (node := nodes.get(anchor.id)) is not None and int(anchor.part) in names
+    }
+
+
+async def _forecast_places(session: ReadSession, anchors: Collection[Anchor]) -> Places:
+    nodes = await _nodes(session, anchors)
+    return {
+        anchor: AnchorPlace(node.model_id, node.path, f"{node.name}, {period.key}", Kind.FORECAST)
+        for anchor in anchors
+        if (node := nodes.get(anchor.id)) is not None and (period := parse_period(anchor.part, 1)).key == anchor.part
+    }
+
+
+ANCHORS = AnchorRegistry(
+    {
+        AnchorKind.TERRITORY: _territory_places,
+        AnchorKind.RULE: _rule_places,
+        AnchorKind.ASSIGNMENT: _assignment_places,
+        AnchorKind.FORECAST_CELL: _forecast_places,
+    }
+)
 """What threads can hang on, beside models and their changes."""
 
 

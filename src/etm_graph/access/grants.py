@@ -1,7 +1,7 @@
 """Grants and the audit in the database."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -53,6 +53,21 @@ def check_path(path: str) -> None:
     """Pass for the path of a territory, and for "/"; raise `Invalid` otherwise."""
     if _PATH.fullmatch(path) is None:
         raise Invalid("A grant's path is that of a territory, such as /EMEA/North/, or / for all.", field=["path"])
+
+
+async def load_grants_of(session: ReadSession, user_ids: Collection[int]) -> dict[int, tuple[Grant, ...]]:
+    """The grants of several users, also expired ones, by user; who has none is absent."""
+    columns = role_grant.c
+    rows = await session.rows(
+        select(columns.user_id, columns.role, columns.model_id, columns.path, columns.expires_at)
+        .where(columns.user_id.in_(user_ids))
+        .order_by(columns.id)
+    )
+    found: dict[int, tuple[Grant, ...]] = {}
+    for row in rows:
+        grant = Grant(Role(row.role), row.model_id, row.path, row.expires_at)
+        found[row.user_id] = (*found.get(row.user_id, ()), grant)
+    return found
 
 
 async def add_grant(

@@ -15,6 +15,8 @@ class AnchorKind(StrEnum):
     MODEL = "MODEL"
     TERRITORY = "TERRITORY"
     RULE = "RULE"
+    ASSIGNMENT = "ASSIGNMENT"
+    FORECAST_CELL = "FORECAST_CELL"
     CHANGE = "CHANGE"
 
 
@@ -22,11 +24,19 @@ class AnchorKind(StrEnum):
 class Anchor:
     """One thing that threads hang on.
 
-    id: the row's id; of a change its number in the model's stream, which is unique in the model only.
+    id: the row's id; of a change its number in the model's stream, which is unique in the model only; of an assignment and
+    of a forecast cell the territory's.
+    part: what else names it: of an assignment the account's id, of a forecast cell the period's key; empty for others.
     """
 
     kind: AnchorKind
     id: int
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """What stands for it in keys."""
+        return f"{self.id}.{self.part}" if self.part else str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +56,10 @@ class AnchorPlace:
 
 def thread_key(anchor: Anchor, thread_id: int, comment_id: int | None = None) -> str:
     """The key of a thread's or comment's changes: KIND/anchor/thread or KIND/anchor/thread/comment."""
-    parts = [anchor.kind.value, str(anchor.id), str(thread_id)]
+    parts = [anchor.kind.value, anchor.name, str(thread_id)]
     return "/".join(parts if comment_id is None else [*parts, str(comment_id)])
 
 
 def hangs_on(key: str, anchor: Anchor) -> bool:
     """Whether a key made by `thread_key` is of a thread on this anchor."""
-    return key.startswith(f"{anchor.kind.value}/{anchor.id}/")
+    return key.startswith(f"{anchor.kind.value}/{anchor.name}/")

@@ -29,11 +29,15 @@ class EntityType(StrEnum):
     EXCLUSION = "EXCLUSION"
     THREAD = "THREAD"
     COMMENT = "COMMENT"
+    REACTION = "REACTION"
+    REVIEW = "REVIEW"
+    CHALLENGE = "CHALLENGE"
     ACCOUNT = "ACCOUNT"
     OPPORTUNITY = "OPPORTUNITY"
     USER = "USER"
     GRANT = "GRANT"
     API_KEY = "API_KEY"
+    NOTIFICATION = "NOTIFICATION"
 
 
 class ChangeKind(StrEnum):
@@ -62,7 +66,7 @@ STRUCTURAL = frozenset(
 )
 """Entities whose changes move a model's `structureHead`."""
 
-DISCUSSION = frozenset({EntityType.THREAD, EntityType.COMMENT})
+DISCUSSION = frozenset({EntityType.THREAD, EntityType.COMMENT, EntityType.REACTION})
 """Entities whose changes are the events of threads."""
 
 

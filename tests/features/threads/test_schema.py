@@ -1,6 +1,6 @@
 """Threads through GraphQL: one page, one event, one error at a time."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from strawberry.tools import merge_types
 from tests.factories.world import ACCESS, World, make_model, make_territory, make_type, make_user, make_world
 
 from etm_graph.core.access import Grant, Kind, Role
-from etm_graph.core.anchors import AnchorKind, AnchorPlace
+from etm_graph.core.anchors import Anchor, AnchorKind, AnchorPlace
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.feed import Feed
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery
@@ -62,9 +62,13 @@ FOLLOW = """subscription($m: ID!, $after: String, $on: ThreadAnchorInput) {
     ... on Change { kind entityType cursor thread { isResolved } comment { body author { userName } } } } }"""
 
 
-async def find_territories(session: ReadSession, ids: Any) -> Mapping[int, AnchorPlace]:
+async def find_territories(session: ReadSession, anchors: Collection[Anchor]) -> Mapping[Anchor, AnchorPlace]:
+    ids = [anchor.id for anchor in anchors]
     rows = await session.rows(select(nodes).where(nodes.c.id.in_(ids)))
-    return {row.id: AnchorPlace(row.model_id, row.path, row.developer_name, Kind.TERRITORY) for row in rows}
+    return {
+        Anchor(AnchorKind.TERRITORY, row.id): AnchorPlace(row.model_id, row.path, row.developer_name, Kind.TERRITORY)
+        for row in rows
+    }
 
 
 @dataclass(frozen=True)

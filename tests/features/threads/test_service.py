@@ -23,9 +23,13 @@ from etm_graph.features.threads.tables import comment, comment_revision, thread
 from etm_graph.identity.principal import Principal
 
 
-async def find_territories(session: ReadSession, ids: Collection[int]) -> Mapping[int, AnchorPlace]:
+async def find_territories(session: ReadSession, anchors: Collection[Anchor]) -> Mapping[Anchor, AnchorPlace]:
+    ids = [anchor.id for anchor in anchors]
     rows = await session.rows(select(nodes).where(nodes.c.id.in_(ids)))
-    return {row.id: AnchorPlace(row.model_id, row.path, row.developer_name, Kind.TERRITORY) for row in rows}
+    return {
+        Anchor(AnchorKind.TERRITORY, row.id): AnchorPlace(row.model_id, row.path, row.developer_name, Kind.TERRITORY)
+        for row in rows
+    }
 
 
 ANCHORS = AnchorRegistry({AnchorKind.TERRITORY: find_territories})

@@ -117,6 +117,9 @@ KINDS = {
     EntityType.EXCLUSION: Kind.ASSIGNMENT,
     EntityType.THREAD: Kind.THREAD,
     EntityType.COMMENT: Kind.THREAD,
+    EntityType.REACTION: Kind.THREAD,
+    EntityType.REVIEW: Kind.REVIEW,
+    EntityType.CHALLENGE: Kind.REVIEW,
 }
 """What a reader must be allowed to read to be told of a change."""
 

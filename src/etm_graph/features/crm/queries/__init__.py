@@ -16,6 +16,7 @@ from etm_graph.features.crm.queries.filters import (
 )
 from etm_graph.features.crm.queries.keys import (
     account_ids,
+    account_names,
     account_parents,
     accounts_named,
     currencies,
@@ -49,6 +50,7 @@ from etm_graph.features.crm.queries.records import (
     report_counts,
     reports_of,
     users_by_id,
+    users_named,
 )
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "account_facts_since",
     "account_fields",
     "account_ids",
+    "account_names",
     "account_parents",
     "accounts",
     "accounts_by_id",
@@ -96,4 +99,5 @@ __all__ = [
     "user_keys",
     "user_managers",
     "users_by_id",
+    "users_named",
 ]

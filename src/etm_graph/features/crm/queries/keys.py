@@ -60,3 +60,9 @@ async def currencies(session: ReadSession) -> tuple[str, frozenset[str]]:
     corporate = str(await session.scalar(select(organisation.c.corporate_currency)))
     rows = await session.rows(select(exchange_rate.c.currency).distinct())
     return corporate, frozenset({corporate, *(row.currency for row in rows)})
+
+
+async def account_names(session: ReadSession, ids: Collection[int]) -> dict[int, str]:
+    """Names of accounts by id, whoever asks; unknown ids are absent."""
+    rows = await session.rows(select(account.c.id, account.c.name).where(account.c.id.in_(ids)))
+    return {row.id: row.name for row in rows}

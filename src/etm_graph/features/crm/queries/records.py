@@ -47,6 +47,11 @@ async def find_user_of_subject(session: ReadSession, subject: str) -> Row[Any] |
     return await session.row(select(app_user).where(app_user.c.subject == subject))
 
 
+async def users_named(session: ReadSession, user_names: Collection[str]) -> Sequence[Row[Any]]:
+    """The users of these user names; unknown ones are absent."""
+    return await session.rows(select(app_user).where(app_user.c.user_name.in_(user_names)))
+
+
 async def account_fields(session: ReadSession) -> Mapping[str, FieldDef]:
     """The fields that criteria over accounts may name: the standard ones, and custom.<developerName>."""
     rows = await session.rows(

@@ -1,76 +1,47 @@
 """Queries, mutations and the subscription of threads, and what threads add to models and to changes."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Annotated
 
 import strawberry
 from strawberry.types import Info
 
+from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Act, Kind
-from etm_graph.core.anchors import Anchor, AnchorKind, hangs_on
+from etm_graph.core.anchors import hangs_on
 from etm_graph.core.changes import Change
-from etm_graph.core.errors import NotFound
+from etm_graph.core.errors import BusinessError, NotFound
+from etm_graph.db.sessions import WriteSession
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models.schema.feed import ChangeEvent, StreamItem, follow_model, is_discussion, load_change
-from etm_graph.features.models.schema.roots import KEY_MEANING, VERSION_MEANING, StreamAfter
+from etm_graph.features.models.schema.roots import StreamAfter
 from etm_graph.features.models.schema.types import TerritoryModel
 from etm_graph.features.threads import queries, service
-from etm_graph.features.threads.schema.types import ANCHOR_TYPES, Comment, Thread, load_comments, load_threads
+from etm_graph.features.threads.schema.inputs import (
+    CommentAddInput,
+    CommentDeleteInput,
+    CommentEditInput,
+    CommentReactInput,
+    ThreadAnchorInput,
+    ThreadCreateInput,
+    ThreadFilter,
+    ThreadFollowInput,
+    ThreadInput,
+    ThreadMarkReadInput,
+    anchor_of,
+    wanted_threads,
+)
+from etm_graph.features.threads.schema.types import Comment, Thread, load_comments, load_threads
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.extending import extend
-from etm_graph.graphql.ids import decode_id, split_id
-from etm_graph.graphql.mutations import Outcome, UserError, mutate
+from etm_graph.graphql.ids import decode_id, decode_optional_id, split_id
+from etm_graph.graphql.mutations import Outcome, UserError, mutate, user_error
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
-from etm_graph.graphql.scalars import BigInt
 
 ContextInfo = Info[Context, None]
-
-
-@strawberry.input(description="A change of a model.")
-class ChangeAnchorInput:
-    """A change, named by its model and number."""
-
-    model_id: strawberry.ID = strawberry.field(description="The model in whose stream it is.")
-    sequence: BigInt = strawberry.field(description="Its number there.")
-
-
-@strawberry.input(one_of=True, description="What a thread hangs on: exactly one of these.")
-class ThreadAnchorInput:
-    """An anchor."""
-
-    model_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="A territory model as a whole."
-    )
-    territory_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="A territory.")
-    rule_id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="An assignment rule.")
-    change: ChangeAnchorInput | None = strawberry.field(
-        default=strawberry.UNSET, description="A change of a model's stream."
-    )
-
-
-def anchor_of(given: ThreadAnchorInput) -> tuple[Anchor, int | None]:
-    """The anchor that an input names, and a change's model; raises `NotFound` for an id of another type."""
-    if given.change:
-        model_id = decode_id(given.change.model_id, "TerritoryModel", field="anchor")
-        return Anchor(AnchorKind.CHANGE, given.change.sequence), model_id
-    fields = {
-        AnchorKind.MODEL: given.model_id,
-        AnchorKind.TERRITORY: given.territory_id,
-        AnchorKind.RULE: given.rule_id,
-    }
-    kind, global_id = next((kind, value) for kind, value in fields.items() if isinstance(value, str))
-    return Anchor(kind, decode_id(global_id, ANCHOR_TYPES[kind], field="anchor")), None
-
-
-@strawberry.input(description="Which threads; all conditions must hold.")
-class ThreadFilter:
-    """Conditions on threads."""
-
-    resolved: bool | None = strawberry.field(default=None, description="Only resolved ones, or only open ones.")
-    anchor: ThreadAnchorInput | None = strawberry.field(default=None, description="Only those that hang on this.")
 
 
 async def _count_threads(keys: Sequence[int], context: Context, wanted: queries.ThreadFilter) -> list[int]:
@@ -88,9 +59,7 @@ async def _threads(
     before: Before = None,
 ) -> list[Connection[Thread]]:
     page = make_page(context, first, after, last, before)
-    resolved, on = (None, None) if filter is None else (filter.resolved, filter.anchor)
-    anchor, change_model = (None, None) if on is None else anchor_of(on)
-    wanted = queries.ThreadFilter(resolved, anchor, change_model)
+    wanted = wanted_threads(filter, context.principal.user_id)
     keys = [model.key for model in models]
     found = await queries.threads_of_models(await context.session(), context.viewer, keys, wanted, page)
     return [
@@ -117,6 +86,22 @@ extend(
     "threads",
     Connection[Thread],
     batched(_threads, description="The threads on the model and on what is in it, newest first."),
+)
+
+
+@needs(Act.READ, Kind.THREAD)
+async def _unread(models: Sequence[TerritoryModel], context: Context) -> list[int]:
+    found = await queries.unread_counts_of_models(
+        await context.session(), context.viewer, {model.key for model in models}
+    )
+    return [found.get(model.key, 0) for model in models]
+
+
+extend(
+    TerritoryModel,
+    "unread_comment_count",
+    int,
+    batched(_unread, description="How many comments of others in its threads you have not read."),
 )
 extend(
     ChangeEvent,
@@ -146,6 +131,29 @@ class ThreadQuery:
         """One thread."""
         return (await load_threads([decode_id(id, "Thread")], info.context))[0]
 
+    @strawberry.field(description="The threads of all models that you may read, newest first; also the search.")
+    @needs(Act.READ, Kind.THREAD)
+    async def threads(
+        self,
+        info: ContextInfo,
+        filter: Annotated[ThreadFilter | None, strawberry.argument(description="Which threads.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Thread]:
+        """A page of threads."""
+        context = info.context
+        page = make_page(context, first, after, last, before)
+        wanted = wanted_threads(filter, context.principal.user_id)
+        rows = await queries.list_threads(await context.session(), context.viewer, wanted, page)
+        return connect(rows, queries.NEWEST, page, Thread.of, (_count_found, wanted, {}))
+
+
+async def _count_found(wanted: Sequence[queries.ThreadFilter], context: Context) -> list[int]:
+    session = await context.session()
+    return [await queries.count_threads(session, context.viewer, one) for one in wanted]
+
 
 @strawberry.type(description="What a mutation of a thread did.")
 class ThreadPayload:
@@ -167,51 +175,6 @@ class CommentPayload:
     user_errors: list[UserError] = strawberry.field(description="Why it was refused; empty when it was not.")
 
 
-@strawberry.input(description="A new thread with its first comment.")
-class ThreadCreateInput:
-    """Input of threadCreate."""
-
-    anchor: ThreadAnchorInput = strawberry.field(description="What it is to hang on.")
-    subject: str | None = strawberry.field(default=None, description="What it is about; at most 200 characters.")
-    body: str = strawberry.field(description="The first comment: 1 to 5,000 characters, trimmed.")
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
-
-
-@strawberry.input(description="Which thread.")
-class ThreadInput:
-    """Input of threadResolve and threadReopen."""
-
-    id: strawberry.ID = strawberry.field(description="The thread.")
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
-
-
-@strawberry.input(description="An answer.")
-class CommentAddInput:
-    """Input of commentAdd."""
-
-    thread_id: strawberry.ID = strawberry.field(description="The thread.")
-    body: str = strawberry.field(description="What it says: 1 to 5,000 characters, trimmed.")
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
-
-
-@strawberry.input(description="What one's own comment is to say.")
-class CommentEditInput:
-    """Input of commentEdit."""
-
-    id: strawberry.ID = strawberry.field(description="The comment.")
-    body: str = strawberry.field(description="What it is to say: 1 to 5,000 characters, trimmed.")
-    expected_version: BigInt = strawberry.field(description=VERSION_MEANING)
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
-
-
-@strawberry.input(description="Which comment to delete.")
-class CommentDeleteInput:
-    """Input of commentDelete."""
-
-    id: strawberry.ID = strawberry.field(description="The comment.")
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
-
-
 async def _thread_payload(context: Context, outcome: Outcome) -> ThreadPayload:
     found = (await load_threads([outcome.result], context))[0]
     change = await load_change(context, outcome.changes)
@@ -223,6 +186,21 @@ async def _comment_payload(context: Context, outcome: Outcome, comment_id: str |
     found = (await load_comments([key], context))[0]
     change = await load_change(context, outcome.changes)
     return CommentPayload(comment=found, change=change, user_errors=outcome.errors)
+
+
+OwnAct = Callable[[WriteSession, Viewer, int], Awaitable[None]]
+"""What somebody does for oneself only: no change of the model, nobody else is told."""
+
+
+async def _own(context: Context, thread_id: str, act: OwnAct) -> ThreadPayload:
+    try:
+        key = decode_id(thread_id, "Thread")
+        async with context.services.database.write() as session:
+            await act(session, context.viewer, key)
+    except BusinessError as error:
+        return ThreadPayload(thread=None, change=None, user_errors=[user_error(error)])
+    await context.release()
+    return ThreadPayload(thread=(await load_threads([key], context))[0], change=None, user_errors=[])
 
 
 @strawberry.type
@@ -289,6 +267,60 @@ class ThreadMutation:
             info.context, input, lambda work: service.delete_comment(work, decode_id(input.id, "Comment"))
         )
         return await _comment_payload(info.context, outcome)
+
+    @strawberry.mutation(description="Put a sign on a comment.")
+    @needs(Act.COMMENT, Kind.THREAD)
+    async def comment_react(self, info: ContextInfo, input: CommentReactInput) -> CommentPayload:
+        """React."""
+        outcome = await mutate(
+            info.context,
+            input,
+            lambda work: service.react(work, decode_id(input.id, "Comment"), input.emoji, on=True),
+        )
+        return await _comment_payload(info.context, outcome, input.id)
+
+    @strawberry.mutation(description="Take your own sign off a comment.")
+    @needs(Act.COMMENT, Kind.THREAD)
+    async def comment_unreact(self, info: ContextInfo, input: CommentReactInput) -> CommentPayload:
+        """Take a reaction back."""
+        outcome = await mutate(
+            info.context,
+            input,
+            lambda work: service.react(work, decode_id(input.id, "Comment"), input.emoji, on=False),
+        )
+        return await _comment_payload(info.context, outcome, input.id)
+
+    @strawberry.mutation(description="Be told of what is said in a thread.")
+    @needs(Act.READ, Kind.THREAD)
+    async def thread_follow(self, info: ContextInfo, input: ThreadFollowInput) -> ThreadPayload:
+        """Follow."""
+        return await _own(
+            info.context,
+            input.id,
+            lambda session, viewer, key: service.follow_thread(session, viewer, key, following=True),
+        )
+
+    @strawberry.mutation(description="Be told no more of a thread, unless you are mentioned.")
+    @needs(Act.READ, Kind.THREAD)
+    async def thread_unfollow(self, info: ContextInfo, input: ThreadFollowInput) -> ThreadPayload:
+        """Do not follow."""
+        return await _own(
+            info.context,
+            input.id,
+            lambda session, viewer, key: service.follow_thread(session, viewer, key, following=False),
+        )
+
+    @strawberry.mutation(description="Note how far you have read a thread.")
+    @needs(Act.READ, Kind.THREAD)
+    async def thread_mark_read(self, info: ContextInfo, input: ThreadMarkReadInput) -> ThreadPayload:
+        """Mark as read."""
+        return await _own(
+            info.context,
+            input.id,
+            lambda session, viewer, key: service.mark_read(
+                session, viewer, key, decode_optional_id(input.up_to, "Comment", field="upTo")
+            ),
+        )
 
 
 @strawberry.type

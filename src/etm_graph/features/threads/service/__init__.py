@@ -2,6 +2,7 @@
 
 from etm_graph.features.threads.service.anchoring import AnchorRegistry, AnchorResolver
 from etm_graph.features.threads.service.comments import add_comment, delete_comment, edit_comment
+from etm_graph.features.threads.service.taking_part import follow_thread, mark_read, react
 from etm_graph.features.threads.service.threads import (
     create_thread,
     relocate_threads,
@@ -17,6 +18,9 @@ __all__ = [
     "create_thread",
     "delete_comment",
     "edit_comment",
+    "follow_thread",
+    "mark_read",
+    "react",
     "relocate_threads",
     "relocate_threads_by_path",
     "reopen_thread",

@@ -18,8 +18,8 @@ from etm_graph.features.threads.tables import thread
 BODY_CHARACTERS_MAX = 5_000
 SUBJECT_CHARACTERS_MAX = 200
 
-AnchorResolver = Callable[[ReadSession, Collection[int]], Awaitable[Mapping[int, AnchorPlace]]]
-"""Finds anchors of one kind by their ids, whoever asks; those that are gone are absent."""
+AnchorResolver = Callable[[ReadSession, Collection[Anchor]], Awaitable[Mapping[Anchor, AnchorPlace]]]
+"""Finds anchors of one kind, whoever asks; those that are gone are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ async def place_anchor(
         place = await _place_in_model(work, model, anchor)
     else:
         resolve = anchors.resolvers.get(anchor.kind)
-        found = None if resolve is None else (await resolve(work.session, [anchor.id])).get(anchor.id)
+        found = None if resolve is None else (await resolve(work.session, [anchor])).get(anchor)
         if resolve is None or found is None:
             raise missing
         model = await models.lock_model(work, found.model_id)
-        place = (await resolve(work.session, [anchor.id])).get(anchor.id)
+        place = (await resolve(work.session, [anchor])).get(anchor)
     if place is None or not _may_read(work, model, place):
         raise missing
     return model, place
@@ -117,4 +117,4 @@ def authorise(work: UnitOfWork, model: models.ModelHead, row: Row[Any], act: Act
 
 def anchor_of(row: Row[Any]) -> Anchor:
     """What a thread hangs on."""
-    return Anchor(AnchorKind(row.anchor_kind), row.anchor_id)
+    return Anchor(AnchorKind(row.anchor_kind), row.anchor_id, row.anchor_part)

@@ -14,7 +14,8 @@ from etm_graph.core.errors import Conflict, FieldConflict, Invalid, NotFound
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models import service as models
 from etm_graph.features.threads.service.anchoring import anchor_of, authorise, check_body, locate
-from etm_graph.features.threads.tables import comment, comment_revision
+from etm_graph.features.threads.service.mentioning import follow_by_taking_part, note_mentions
+from etm_graph.features.threads.tables import comment, comment_mention, comment_reaction, comment_revision
 
 
 async def insert_comment(
@@ -39,6 +40,8 @@ async def insert_comment(
     key = thread_key(anchor, thread_id, comment_id)
     seq = work.record(model.id, ChangeDraft(EntityType.COMMENT, ChangeKind.CREATED, comment_id, key, path, after=after))
     await work.session.execute(update(comment).where(comment.c.id == comment_id).values(version=seq))
+    await follow_by_taking_part(work, thread_id, [work.principal.user_id])
+    await note_mentions(work, model, thread_id, comment_id, path=path, body=body, seq=seq)
     return comment_id
 
 
@@ -49,7 +52,7 @@ async def add_comment(work: UnitOfWork, thread_id: int, body: str) -> int:
     return await insert_comment(work, model, anchor_of(row), thread_id, path=row.path, body=check_body(body))
 
 
-async def _locate_comment(work: UnitOfWork, comment_id: int) -> tuple[models.ModelHead, Row[Any], Row[Any]]:
+async def locate_comment(work: UnitOfWork, comment_id: int) -> tuple[models.ModelHead, Row[Any], Row[Any]]:
     """Lock the model of a comment; the model, the thread and the comment as they are then."""
     missing = NotFound("There is no such comment.", field=["id"])
     thread_id = await work.session.scalar(select(comment.c.thread_id).where(comment.c.id == comment_id))
@@ -71,7 +74,7 @@ async def edit_comment(work: UnitOfWork, comment_id: int, body: str, expected_ve
     Raises `Conflict` when it was edited to something else or deleted since `expected_version`; `NotFound`, `Invalid`,
     `Forbidden`.
     """
-    model, thread, row = await _locate_comment(work, comment_id)
+    model, thread, row = await locate_comment(work, comment_id)
     authorise(work, model, thread, Act.UPDATE, own=row.author_id == work.principal.user_id)
     said = check_body(body)
     if expected_version > row.version:
@@ -95,6 +98,7 @@ async def edit_comment(work: UnitOfWork, comment_id: int, body: str, expected_ve
     )
     values = {"body": said, "edited_at": work.now, "version": seq}
     await work.session.execute(update(comment).where(comment.c.id == comment_id).values(**values))
+    await note_mentions(work, model, thread.id, comment_id, path=thread.path, body=said, seq=seq)
     return comment_id
 
 
@@ -119,7 +123,7 @@ async def delete_comment(work: UnitOfWork, comment_id: int) -> int:
 
     Returns its id. Raises `NotFound`, `Forbidden`.
     """
-    model, thread, row = await _locate_comment(work, comment_id)
+    model, thread, row = await locate_comment(work, comment_id)
     authorise(work, model, thread, Act.DELETE, own=row.author_id == work.principal.user_id)
     if row.deleted_at is not None:
         return comment_id
@@ -127,7 +131,8 @@ async def delete_comment(work: UnitOfWork, comment_id: int) -> int:
     before = {"author_id": row.author_id}
     draft = ChangeDraft(EntityType.COMMENT, ChangeKind.DELETED, comment_id, key, thread.path, before=before)
     seq = work.record(model.id, draft)
-    await work.session.execute(delete(comment_revision).where(comment_revision.c.comment_id == comment_id))
+    for table in (comment_revision, comment_mention, comment_reaction):
+        await work.session.execute(delete(table).where(table.c.comment_id == comment_id))
     values = {"body": None, "deleted_at": work.now, "version": seq}
     await work.session.execute(update(comment).where(comment.c.id == comment_id).values(**values))
     return comment_id

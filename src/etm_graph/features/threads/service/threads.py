@@ -46,6 +46,7 @@ async def create_thread(
                 model_id=model.id,
                 anchor_kind=anchor.kind.value,
                 anchor_id=anchor.id,
+                anchor_part=anchor.part,
                 anchor_label=place.label,
                 path=place.path,
                 subject=about,
@@ -56,7 +57,7 @@ async def create_thread(
             .returning(thread.c.id)
         )
     )
-    after = {"anchor_kind": anchor.kind.value, "anchor_id": anchor.id, "subject": about}
+    after = {"anchor_kind": anchor.kind.value, "anchor_id": anchor.id, "anchor_part": anchor.part, "subject": about}
     key = thread_key(anchor, thread_id)
     draft = ChangeDraft(EntityType.THREAD, ChangeKind.CREATED, thread_id, key, place.path, after=after)
     seq = work.record(model.id, draft)
