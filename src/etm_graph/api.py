@@ -18,6 +18,7 @@ from etm_graph.features.crm.schema.types import load_accounts, load_custom_field
 from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
 from etm_graph.features.forecasts.schema import ForecastQuery
+from etm_graph.features.governance.schema.audit import AuditMutation, AuditQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
@@ -96,6 +97,7 @@ Query = merge_types(
         JobQuery,
         GrantQuery,
         KeyQuery,
+        AuditQuery,
     ),
 )
 Mutation = merge_types(
@@ -114,6 +116,7 @@ Mutation = merge_types(
         ThreadMutation,
         GrantMutation,
         KeyMutation,
+        AuditMutation,
     ),
 )
 Subscription = merge_types(

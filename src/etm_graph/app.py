@@ -15,7 +15,9 @@ from starlette.routing import Route, WebSocketRoute
 
 from etm_graph import wiring
 from etm_graph.access.decisions import Access
+from etm_graph.access.sealing import Sealer
 from etm_graph.access.snapshot import default_policy_folder
+from etm_graph.access.watching import PolicyWatch
 from etm_graph.api import make_schema
 from etm_graph.core.changes import ACCESS_STREAM
 from etm_graph.db.sessions import Database, open_database
@@ -30,7 +32,7 @@ from etm_graph.identity.authenticate import Authenticator
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
 from etm_graph.jobs.worker import Worker
 from etm_graph.settings import Mode, Settings
-from etm_graph.signing_in import guarded, make_sign_in
+from etm_graph.signing_in import SecurityMetrics, guarded, make_sign_in
 from etm_graph.transport import ide
 from etm_graph.transport.addresses import NoteAddress
 from etm_graph.transport.gateway import Gateway
@@ -51,6 +53,8 @@ class Process:
     feed: Feed
     hints: Hints
     revocations: Watch
+    policy: PolicyWatch
+    sealer: Sealer
     services: Services
     worker: Worker
 
@@ -58,6 +62,8 @@ class Process:
         """Begin to listen for hints and to poll."""
         await self.hints.start()
         await self.revocations.start()
+        await self.policy.start()
+        await self.sealer.start()
         await self.feed.start()
         await self.worker.start()
 
@@ -65,6 +71,8 @@ class Process:
         """Stop everything and close the database."""
         await self.worker.stop()
         await self.feed.stop()
+        await self.sealer.stop()
+        await self.policy.stop()
         await self.revocations.stop()
         await self.hints.stop()
         await self.database.close()
@@ -93,7 +101,8 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
         statement_timeout_ms=settings.statement_timeout_ms,
         lock_timeout_ms=settings.lock_timeout_ms,
     )
-    access = Access(settings.policy_dir or default_policy_folder())
+    folder = settings.policy_dir or default_policy_folder()
+    access = Access(folder)
     feed = Feed(database, poll_s=settings.head_poll_s)
 
     def rights_changed() -> None:
@@ -118,12 +127,16 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     worker = wiring.make_worker(database, writer, engines.engine, lease_s=settings.job_lease_s)
     extras = dict(wiring.extras(engines.engine, worker))
     services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
-    return Process(settings, database, access, authenticator, writer, feed, hints, revocations, services, worker)
+    policy, sealer = PolicyWatch(access, folder, poll_s=settings.policy_poll_s), Sealer(database)
+    return Process(
+        settings, database, access, authenticator, writer, feed, hints, revocations, policy, sealer, services, worker
+    )
 
 
 def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:
     async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "policy": process.access.snapshot.version})
+        policy = process.access
+        return JSONResponse({"status": "ok", "policy": policy.snapshot.version, "policyFailure": policy.failure})
 
     async def readyz(_: Request) -> Response:
         try:
@@ -160,6 +173,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
         process.services, executor, guarded(process.authenticator, attempts), ide=settings.mode is Mode.DEVELOPMENT
     )
     sockets, metrics = SocketEndpoint(gateway), Metrics()
+    metrics.add(SecurityMetrics(process.access, process.sealer, attempts))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

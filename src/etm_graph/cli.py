@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 
 from etm_graph import serving
+from etm_graph.access.sealing import parse_head
 from etm_graph.api import print_schema
+from etm_graph.auditing import export_audit, verify_audit
 from etm_graph.core.access import Role
 from etm_graph.core.errors import BusinessError, Invalid
 from etm_graph.demo.records import Sizes
@@ -119,6 +121,41 @@ def api_key(
     except (ValueError, BusinessError) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
+
+
+audit_commands = typer.Typer(no_args_is_help=True, help="The audit: who did what, and what was refused.")
+main.add_typer(audit_commands, name="audit")
+
+
+@audit_commands.command("verify")
+def audit_verify(
+    head: Annotated[
+        str | None, typer.Option(help="A head that you kept, as position:hash; it must still hold.")
+    ] = None,
+) -> None:
+    """Check that no entry was changed, removed or slipped in since it was sealed."""
+    try:
+        kept = None if head is None else parse_head(head)
+    except ValueError as error:
+        console.print("[red]A head is written as position:hash, as this command prints it.[/red]")
+        raise typer.Exit(2) from error
+    report = asyncio.run(verify_audit(serving.database_url(Settings()), kept))
+    for problem in report.problems:
+        console.print(f"[red]{problem}[/red]")
+    console.print(f"{report.entries} sealed entries; head {report.head}", soft_wrap=True)
+    if report.problems:
+        raise typer.Exit(1)
+    console.print("The audit is whole. Keep the head elsewhere, so that a cut-off end is found, too.")
+
+
+@audit_commands.command("export")
+def audit_export(
+    file: Annotated[Path, typer.Argument(help="Where to write: one JSON object a line.", dir_okay=False)],
+) -> None:
+    """Write every entry with its seal to a file."""
+    with file.open("wb") as output:
+        count = asyncio.run(export_audit(serving.database_url(Settings()), output))
+    console.print(f"{count} entries are in {file}.")
 
 
 @main.command()

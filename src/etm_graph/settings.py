@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     lock_timeout_ms: int = 5_000
     """Milliseconds that a write waits for a stream's lock before it is answered with BUSY."""
     policy_dir: Path | None = None
-    """Folder with model.conf and policy.csv; None uses those that came with the project."""
+    """Folder with model.conf, policy.csv and activation.toml; None uses those that came with the project."""
+    policy_poll_s: float = 2.0
+    """Seconds between two looks at the policy files; changed ones are taken without a restart."""
 
     jwt_issuer: str | None = None
     """Expected `iss`; set together with audience and one key setting to leave development mode."""

@@ -1,10 +1,15 @@
 """How callers of this installation are let in: claims to roles, users on first sight, failures counted by address."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from etm_graph.access.decisions import Access
+from etm_graph.access.sealing import Sealer
 from etm_graph.core.access import ORGANISATION_PATH, Grant, Role
 from etm_graph.core.errors import BusinessError, Unauthenticated
 from etm_graph.db.sessions import Database
@@ -17,6 +22,23 @@ from etm_graph.identity.principal import SYSTEM, Principal
 from etm_graph.identity.tokens import Claims
 from etm_graph.settings import Settings
 from etm_graph.transport.addresses import client_address
+
+
+class SecurityMetrics(Collector):
+    """What a security officer watches: the policy in force, whether a newer one was refused, failures, the seal."""
+
+    def __init__(self, access: Access, sealer: Sealer, attempts: FailedSignIns) -> None:
+        self._access = access
+        self._sealer = sealer
+        self._attempts = attempts
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, as they are now."""
+        yield InfoMetricFamily("etm_policy", "Policy in force.", {"version": self._access.snapshot.version})
+        refused = float(self._access.failure is not None)
+        yield GaugeMetricFamily("etm_policy_refused", "1 while the policy files are not fit to be used.", refused)
+        yield CounterMetricFamily("etm_sign_in_failures", "Refused credentials.", self._attempts.total)
+        yield GaugeMetricFamily("etm_audit_sealed", "Entries of the audit that are sealed.", self._sealer.position)
 
 
 def roles_of_groups(configured: Mapping[str, str]) -> dict[str, tuple[Grant, ...]]:

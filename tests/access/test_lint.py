@@ -63,7 +63,9 @@ MODELS = {
 
 
 def test_the_shipped_policy_passes() -> None:
-    assert PolicySnapshot(MODEL, POLICY).version == load_snapshot(FOLDER).version
+    assert (
+        PolicySnapshot(MODEL, POLICY, (FOLDER / "activation.toml").read_text()).version == load_snapshot(FOLDER).version
+    )
 
 
 @pytest.mark.parametrize("mistake", POLICIES)

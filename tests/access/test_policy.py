@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.access import oracle
 
 from etm_graph.access.lint import OUTSIDE_MODELS
-from etm_graph.access.snapshot import PolicySnapshot, default_policy_folder, format_truth_table, load_snapshot
+from etm_graph.access.snapshot import FILES, PolicySnapshot, default_policy_folder, format_truth_table, load_snapshot
 from etm_graph.core.access import Act, Kind, Role, StateGroup
 
 CELLS = list(product(Kind, StateGroup, Act, (False, True)))
@@ -132,9 +132,10 @@ def test_a_word_outside_the_vocabulary_is_an_error(position: int) -> None:
 
 def test_version_is_that_of_the_files() -> None:
     folder = default_policy_folder()
-    texts = [(folder / name).read_text(encoding="utf-8") for name in ("model.conf", "policy.csv")]
+    texts = [(folder / name).read_text(encoding="utf-8") for name in FILES]
     assert PolicySnapshot(*texts).version == SHIPPED.version
     assert (
-        PolicySnapshot(texts[0], texts[1] + "p, viewer, export, active, read, any, allow\n").version != SHIPPED.version
+        PolicySnapshot(texts[0], texts[1] + "p, viewer, export, active, read, any, allow\n", texts[2]).version
+        != SHIPPED.version
     )
     assert len(SHIPPED.version) == 12

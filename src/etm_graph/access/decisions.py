@@ -71,6 +71,12 @@ class Access:
         self.snapshot: PolicySnapshot = load_snapshot(folder)
         self.failure: str | None = None
 
+    def pinned(self) -> "Access":
+        """The policy as it is now, for one operation: a reload meanwhile does not reach it."""
+        same: Access = object.__new__(type(self))
+        same._folder, same.snapshot, same.failure = self._folder, self.snapshot, self.failure
+        return same
+
     def reload(self) -> bool:
         """Take a changed policy; False, with the old one kept, when the files are not fit."""
         try:
@@ -128,7 +134,7 @@ class Access:
         group = effective_state(kind, state)
         where = "" if kind in OUTSIDE_MODELS else f" in a model that is {group.value}"
         raise Forbidden(
-            f"You may not {_act_words(act)} {_kind_words(kind)}{where}: {self._remedy(kind, group, act)}.",
+            f"You may not {_act_words(act)} {_kind_words(kind)}{where}: {self._remedy(kind, group, act, own=own)}.",
             details={
                 "act": act.value,
                 "kind": kind.value,
@@ -137,8 +143,10 @@ class Access:
             },
         )
 
-    def _remedy(self, kind: Kind, group: StateGroup, act: Act) -> str:
+    def _remedy(self, kind: Kind, group: StateGroup, act: Act, *, own: bool) -> str:
         anybodys = self.snapshot.roles_allowing(kind, group, act, own=False)
+        if own and anybodys and not self.snapshot.roles_allowing(kind, group, act):
+            return f"not what is your own; somebody else with the role {' or '.join(r.value for r in anybodys)} may"
         ones_own = self.snapshot.roles_allowing(kind, group, act)
         if anybodys:
             there = "" if kind in OUTSIDE_MODELS else " there"

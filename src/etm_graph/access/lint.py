@@ -1,6 +1,7 @@
 """What a policy must be before it is believed; each rule stands for a mistake that Casbin accepts in silence."""
 
 import csv
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,6 +92,22 @@ def lint_policy(text: str) -> tuple[PolicyRow, ...]:
             raise BadPolicy(f"policy.csv says twice: {row}")
         seen.add(row)
     return tuple(rows)
+
+
+def lint_activation(text: str) -> tuple[PolicyRow, ...]:
+    """Read activation.toml into the rows that it stands for; raises `BadPolicy` for anything but what it may say."""
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadPolicy(f"activation.toml is not well-formed: {error}") from error
+    unknown = sorted(set(said) - {"owner_may_activate"})
+    may = said.get("owner_may_activate", True)
+    if unknown or not isinstance(may, bool):
+        raise BadPolicy(
+            f"activation.toml says owner_may_activate = true or false, and nothing else: {unknown or may!r}"
+        )
+    states = () if may else (StateGroup.PLANNING, StateGroup.TRANSITION)
+    return tuple(PolicyRow(EVERYONE, Kind.MODEL, state, Act.ACTIVATE, "own", "deny") for state in states)
 
 
 def lint_model(text: str) -> None:

@@ -16,8 +16,19 @@ from typing import Final
 import casbin
 from casbin.persist.adapters.string_adapter import StringAdapter
 
-from etm_graph.access.lint import EVERYONE, OUTSIDE_MODELS, BadPolicy, PolicyRow, lint_model, lint_policy
+from etm_graph.access.lint import (
+    EVERYONE,
+    OUTSIDE_MODELS,
+    BadPolicy,
+    PolicyRow,
+    lint_activation,
+    lint_model,
+    lint_policy,
+)
 from etm_graph.core.access import Act, Kind, Role, StateGroup
+
+FILES = ("model.conf", "policy.csv", "activation.toml")
+"""What a policy is made of; the last may be missing."""
 
 Cell = tuple[frozenset[Role], Kind, StateGroup, Act, bool]
 """A question to the policy; `own` says whether the object is the caller's own."""
@@ -67,13 +78,13 @@ class PolicySnapshot:
 
     __slots__ = ("_enforcers", "_memo", "version")
 
-    def __init__(self, model: str, policy: str) -> None:
+    def __init__(self, model: str, policy: str, activation: str = "") -> None:
         lint_model(model)
-        rows = lint_policy(policy)
+        rows = lint_policy(policy) + lint_activation(activation)
         missing = set(Kind) - {row.kind for row in rows}
         if missing:
             raise BadPolicy(f"policy.csv says nothing of {', '.join(sorted(missing))}")
-        self.version: Final = sha256((model + policy).encode()).hexdigest()[:12]
+        self.version: Final = sha256((model + policy + activation).encode()).hexdigest()[:12]
         self._enforcers: Final = _slices(model, rows)
         self._memo: Final[dict[Cell, bool]] = {}
 
@@ -139,10 +150,14 @@ def effective_state(kind: Kind, state: StateGroup | None) -> StateGroup:
 def load_snapshot(folder: Path) -> PolicySnapshot:
     """Read model.conf and policy.csv of a folder; raises `BadPolicy`, or `OSError` when they cannot be read."""
     try:
-        model, policy = ((folder / name).read_text(encoding="utf-8") for name in ("model.conf", "policy.csv"))
+        texts = [
+            (folder / name).read_text(encoding="utf-8")
+            for name in FILES
+            if (folder / name).exists() or name != FILES[-1]
+        ]
     except UnicodeDecodeError as error:
         raise BadPolicy("the policy files must be UTF-8") from error
-    return PolicySnapshot(model, policy)
+    return PolicySnapshot(*texts)
 
 
 def default_policy_folder() -> Path:

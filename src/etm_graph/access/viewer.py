@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from etm_graph.access.decisions import Access
 from etm_graph.access.filters import visible
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
+from etm_graph.core.errors import Forbidden
 from etm_graph.identity.principal import Principal
 
 
@@ -27,13 +28,14 @@ class Required:
 class Viewer:
     """One principal at one moment under one policy.
 
-    note: is told every act that was required, allowed or not, for the audit.
+    note: is told every act that was required, allowed or not, for the audit. refused: only those that were refused.
     """
 
     access: Access
     principal: Principal
     now: datetime
     note: Callable[[Required], None] | None = None
+    refused: Callable[[Required], None] | None = None
 
     def may(
         self,
@@ -61,9 +63,17 @@ class Viewer:
         own: bool = False,
     ) -> None:
         """Pass when `may`; raise `Forbidden` with what is missing otherwise."""
+        asked = Required(act, kind, state, model_id, path)
         if self.note is not None:
-            self.note(Required(act, kind, state, model_id, path))
-        self.access.require(self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now)
+            self.note(asked)
+        try:
+            self.access.require(
+                self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now
+            )
+        except Forbidden:
+            if self.refused is not None:
+                self.refused(asked)
+            raise
 
     def sees(
         self,

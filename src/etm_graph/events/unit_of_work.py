@@ -183,18 +183,24 @@ class Writer:
         try:
             async with self.database.write() as session:
                 work = UnitOfWork(
-                    session, self.access, principal, datetime.now(UTC), self.reactions, message, required=required
+                    session,
+                    self.access.pinned(),
+                    principal,
+                    datetime.now(UTC),
+                    self.reactions,
+                    message,
+                    required=required,
                 )
                 yield work
                 await work.flush()
         except Forbidden:
-            await self._note_refusal(principal, required)
+            await self.note_refusal(principal, required)
             raise
         moved = {stream_id: work.heads[stream_id].head for stream_id, _ in work.touched}
         if moved:
             self.on_commit(moved)
 
-    async def _note_refusal(self, principal: Principal, required: list[Required]) -> None:
+    async def note_refusal(self, principal: Principal, required: list[Required]) -> None:
         """Note a refused act in a transaction of its own; that of the act is rolled back."""
         async with self.database.write() as session:
             refused = UnitOfWork(session, self.access, principal, datetime.now(UTC), {}, required=required)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from etm_graph.access.decisions import Access
-from etm_graph.access.viewer import Viewer
+from etm_graph.access.viewer import Required, Viewer
+from etm_graph.core.errors import Forbidden
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.feed import Feed
 from etm_graph.events.unit_of_work import Writer
@@ -51,6 +52,8 @@ class Context:
         self.admitted: Admitted | None = None
         """What was found of the operation before it ran; None where nothing was to be found out."""
         self.now = datetime.now(UTC)
+        self._access = services.access.pinned()
+        self._refusals: list[Required] = []
         self._stack = AsyncExitStack()
         self._session: ReadSession | None = None
         self._opening = asyncio.Lock()
@@ -60,10 +63,12 @@ class Context:
     @property
     def viewer(self) -> Viewer:
         """Who asks, for queries and decisions."""
-        return Viewer(self.services.access, self.principal, self.now)
+        return Viewer(self._access, self.principal, self.now, refused=self._refusals.append)
 
     async def session(self) -> ReadSession:
         """The operation's snapshot, opened when first asked for."""
+        if self.principal.suspended:
+            raise Forbidden("Your account is suspended; ask an administrator.")
         async with self._opening:
             if self._session is None:
                 self._session = await self._stack.enter_async_context(self.services.database.read())
@@ -77,7 +82,11 @@ class Context:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self.now = datetime.now(UTC)
+        self._access = self.services.access.pinned()
         await self._stack.aclose()
+        if self._refusals:
+            refusals, self._refusals = self._refusals, []
+            await self.services.writer.note_refusal(self.principal, refusals)
 
     def load(self, function: BatchFunction, parent: object, arguments: dict[str, Any]) -> Awaitable[Any]:
         """A parent's share of one call of `function` with all parents of the level that have the same arguments."""

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = structlog.get_logger("etm_graph.request")
@@ -20,6 +21,10 @@ class Metrics:
         self.seconds = Histogram("etm_request_seconds", "Seconds to answer.", ["path"], registry=self._registry)
         self._sockets = Gauge("etm_sockets", "Open WebSockets.", registry=self._registry)
         self._followers = Gauge("etm_followers", "Subscriptions that follow a stream.", registry=self._registry)
+
+    def add(self, collector: Collector) -> None:
+        """Let a part of the process tell what it counts, whenever metrics are read."""
+        self._registry.register(collector)
 
     def render(self, sockets: int, followers: int) -> tuple[str, str]:
         """The exposition and its media type."""

@@ -1,12 +1,13 @@
-"""Reading grants and API keys."""
+"""Reading grants, API keys and the audit."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, true
 
-from etm_graph.access.tables import role_grant
+from etm_graph.access.tables import audit_entry, audit_link, role_grant
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Act, Kind, Role
 from etm_graph.db.paging import Order, Page, apply_page
@@ -104,3 +105,55 @@ async def count_keys(session: ReadSession, viewer: Viewer, owner_id: int | None)
 async def key_by_id(session: ReadSession, viewer: Viewer, key_id: str) -> Row[Any] | None:
     """The key with that public id, when the viewer may read it."""
     return await session.row(_visible_keys(viewer, None).where(api_key.c.id == key_id))
+
+
+NEWEST = Order("audit", (audit_entry.c.id,), descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the audit; all conditions that are given must hold. since is included, until is not."""
+
+    user_id: int | None = None
+    act: Act | None = None
+    kind: Kind | None = None
+    model_id: int | None = None
+    allowed: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _audited(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    columns = audit_entry.c
+    given: list[tuple[object, Callable[[Any], ColumnElement[bool]]]] = [
+        (wanted.user_id, lambda value: columns.user_id == value),
+        (wanted.act, lambda value: columns.act == value.value),
+        (wanted.kind, lambda value: columns.details["kind"].astext == value.value),
+        (wanted.model_id, lambda value: columns.details["model"].astext == str(value)),
+        (wanted.allowed, columns.allowed.is_),
+        (wanted.since, lambda value: columns.at >= value),
+        (wanted.until, lambda value: columns.at < value),
+    ]
+    return [condition(value) for value, condition in given if value is not None]
+
+
+_sealed = audit_entry.outerjoin(audit_link, audit_link.c.entry_id == audit_entry.c.id)
+
+
+async def list_audit(session: ReadSession, viewer: Viewer, wanted: AuditFilter, page: Page) -> Sequence[Row[Any]]:
+    """A page of the audit, newest first. Raises `Forbidden`."""
+    viewer.require(Act.READ, Kind.AUDIT)
+    base = select(audit_entry, audit_link.c.position, audit_link.c.hash).select_from(_sealed)
+    return await session.rows(apply_page(base.where(*_audited(wanted)), NEWEST, page))
+
+
+async def count_audit(session: ReadSession, viewer: Viewer, wanted: AuditFilter) -> int:
+    """How many entries there are. Raises `Forbidden`."""
+    viewer.require(Act.READ, Kind.AUDIT)
+    return int(await session.scalar(select(func.count()).select_from(audit_entry).where(*_audited(wanted))))
+
+
+async def audit_after(session: ReadSession, wanted: AuditFilter, after: int, most: int) -> Sequence[Row[Any]]:
+    """Entries after a number, oldest first, whoever asks."""
+    number = audit_entry.c.id
+    return await session.rows(select(audit_entry).where(number > after, *_audited(wanted)).order_by(number).limit(most))

@@ -12,7 +12,7 @@ import strawberry
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import CRM_STREAM, DISCUSSION, Change, ChangeKind, EntityType
-from etm_graph.core.errors import Forbidden, NotFound, ResyncNeeded
+from etm_graph.core.errors import NotFound, ResyncNeeded
 from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.events.cursors import decode_cursor, encode_cursor
 from etm_graph.events.feed import Batch, Follower
@@ -235,8 +235,12 @@ class _Reader:
         """Take note of changed grants; raises `Unauthenticated` when the reader is no longer let in."""
         known = self.context.principal
         self.context.principal = await self.context.services.refresh(known)
-        if self.context.principal != known and not self._may(Kind.MODEL, "/"):
-            raise Forbidden("You may no longer read this model.")
+        if self.context.principal != known:
+            self._require_model()
+
+    def _require_model(self) -> None:
+        own = self.owner_id is not None and self.owner_id == self.context.principal.user_id
+        self.context.viewer.require(Act.READ, Kind.MODEL, state=GROUP_OF[self.state], model_id=self.model_id, own=own)
 
     def _may(self, kind: Kind, path: str) -> bool:
         own = self.owner_id is not None and self.owner_id == self.context.principal.user_id
@@ -251,8 +255,8 @@ class _Reader:
         if draft.kind is ChangeKind.STATE_CHANGED:
             self.state = ModelState(str(draft.after["state"]))
             self.activated = self.state is ModelState.ACTIVE
-        if not before and not self._may(Kind.MODEL, "/"):
-            raise Forbidden("You may no longer read this model.")
+        if not before:
+            self._require_model()
         paths = {draft.path or "/", str(draft.before.get("path") or draft.path or "/")}
         return draft.entity_type is EntityType.MODEL or any(
             self._may(queries.KINDS[draft.entity_type], path) for path in paths
