@@ -22,6 +22,10 @@ NO_MONEY = {
     "Account.longitude",
     "ExchangeRate.rate",
     "Opportunity.quantity",
+    "WorkloadWeights.accounts",
+    "WorkloadWeights.effort",
+    "WorkloadWeights.pipeline",
+    "WorkloadWeights.revenue",
 }
 """Numbers with a fraction that tell no amount."""
 

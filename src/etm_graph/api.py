@@ -8,22 +8,27 @@ from strawberry.tools import merge_types
 from strawberry.types import Info
 
 import etm_graph.features.alignment.schema.types
+import etm_graph.features.forecasts.schema.drilling
+import etm_graph.features.forecasts.schema.types
 import etm_graph.features.models.schema.history  # noqa: F401 - these add fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.explaining import ExplainingQuery
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
+from etm_graph.features.crm.schema.organisation import OrganisationMutation
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
 from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
-from etm_graph.features.forecasts.schema import ForecastQuery
+from etm_graph.features.forecasts.schema.calendar import CalendarQuery
+from etm_graph.features.forecasts.schema.kinds import QuotaKindMutation, QuotaKindQuery, load_quota_kinds
 from etm_graph.features.governance.schema.audit import AuditMutation, AuditQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
+from etm_graph.features.reports.schema.weights import WeightsMutation, WeightsQuery, load_weights
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
 from etm_graph.features.rules.schema.types import load_rules
 from etm_graph.features.scenarios.schema import ScenarioMutation
@@ -53,6 +58,8 @@ LOADERS: dict[str, BatchFunction] = {
     "Job": load_jobs,
     "User": load_users,
     "RoleGrant": load_grants,
+    "QuotaKind": load_quota_kinds,
+    "WorkloadWeights": load_weights,
 }
 """How the objects behind global ids are fetched, by type name."""
 
@@ -91,19 +98,24 @@ Query = merge_types(
         TerritoryQuery,
         RuleQuery,
         ThreadQuery,
-        ForecastQuery,
         ComparisonQuery,
         ExplainingQuery,
         JobQuery,
         GrantQuery,
         KeyQuery,
         AuditQuery,
+        CalendarQuery,
+        QuotaKindQuery,
+        WeightsQuery,
     ),
 )
 Mutation = merge_types(
     "Mutation",
     (
         CrmMutation,
+        OrganisationMutation,
+        QuotaKindMutation,
+        WeightsMutation,
         ModelMutation,
         TerritoryMutation,
         RuleMutation,

@@ -19,15 +19,26 @@ from etm_graph.features.activation.service.requests import ACTIVATE, RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
 from etm_graph.features.comparisons.service import Books, Impacts
 from etm_graph.features.crm import queries as crm
-from etm_graph.features.crm.service import AccountsChanged, CustomFieldDeleting, OpportunitiesChanged, UsersChanged
+from etm_graph.features.crm.service import (
+    AccountsChanged,
+    CalendarChanging,
+    CustomFieldDeleting,
+    OpportunitiesChanged,
+    RatesChanged,
+    UsersChanged,
+)
+from etm_graph.features.forecasts.service import ForecastCube, refuse_calendar_in_use
 from etm_graph.features.governance.service import note_users
+from etm_graph.features.models.queries import active_model_id
 from etm_graph.features.presence.queries import Board
+from etm_graph.features.reports.service import refuse_effort_field
 from etm_graph.features.rules import queries as rules
 from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
 from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.service import TerritoriesDeleting
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
+from etm_graph.jobs.queue import enqueue
 from etm_graph.jobs.worker import Worker
 
 
@@ -79,6 +90,15 @@ OPPORTUNITIES = Source(crm.rates_signature, crm.opportunity_facts, _opportunitie
 """Opportunities as the columnar copy has them."""
 
 
+async def _deals_since(session: ReadSession, seq: int) -> Delta:
+    changed, deleted = await crm.deals_since(session, seq)
+    return Delta(changed, deleted)
+
+
+DEALS = Source(crm.deals_signature, crm.deals, _deals_since)
+"""Opportunities as forecasts have them: to the cent, with all that is counted by."""
+
+
 def make_reactions(engine: Engine) -> Reactions:
     """What follows from what, in the same transaction."""
 
@@ -91,9 +111,15 @@ def make_reactions(engine: Engine) -> Reactions:
     async def keep_field(work: UnitOfWork, happening: CustomFieldDeleting) -> None:
         if happening.object_type == "ACCOUNT":
             await refuse_field_in_use(work, happening.developer_name)
+            await refuse_effort_field(work, happening.developer_name)
 
     async def forget_users(work: UnitOfWork, happening: UsersChanged) -> None:
         await note_users(work, happening.user_ids)
+
+    async def reconvert(work: UnitOfWork, happening: RatesChanged) -> None:  # noqa: ARG001 - any account may have it
+        model_id = await active_model_id(work.session)
+        if model_id is not None:
+            await enqueue(work.session, RUN, {}, now=work.now, model_id=model_id, created_by=work.principal.user_id)
 
     return {
         AccountsChanged: [reassign],
@@ -101,6 +127,8 @@ def make_reactions(engine: Engine) -> Reactions:
         CustomFieldDeleting: [keep_field],
         TerritoriesDeleting: [release_deleted, unlink_deleted],
         UsersChanged: [forget_users],
+        RatesChanged: [reconvert],
+        CalendarChanging: [refuse_calendar_in_use],
     }
 
 
@@ -116,6 +144,11 @@ def make_engines() -> Engines:
     """The engines of one process."""
     engine = Engine(Copy(ACCOUNTS))
     return Engines(engine, make_reactions(engine))
+
+
+def make_cube(engine: Engine) -> ForecastCube:
+    """The forecasts of one process."""
+    return ForecastCube(Copy(DEALS), engine)
 
 
 def make_worker(database: Database, writer: Writer, engine: Engine, *, lease_s: float) -> Worker:
@@ -188,4 +221,11 @@ ANCHORS = AnchorRegistry(
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
     impacts = Impacts(Books(engine, Copy(OPPORTUNITIES)))
-    return {Engine: engine, Worker: worker, AnchorRegistry: ANCHORS, Impacts: impacts, Board: Board()}
+    return {
+        Engine: engine,
+        ForecastCube: make_cube(engine),
+        Worker: worker,
+        AnchorRegistry: ANCHORS,
+        Impacts: impacts,
+        Board: Board(),
+    }

@@ -16,10 +16,11 @@ from etm_graph.db.sessions import Database
 from etm_graph.events.unit_of_work import Writer
 from etm_graph.features.alignment.service import Engine
 from etm_graph.features.crm.tables import account, app_user, opportunity
+from etm_graph.features.forecasts.service import ForecastCube
 from etm_graph.features.models import service as models
 from etm_graph.features.territories import service as territories
 from etm_graph.identity.principal import AuthMethod, Principal
-from etm_graph.wiring import make_engines
+from etm_graph.wiring import make_cube, make_engines
 
 POLICY: Path = default_policy_folder()
 ACCESS = Access(POLICY)
@@ -33,13 +34,14 @@ class World:
     writer: Writer
     engine: Engine
     moved: list[dict[int, int]]
+    cube: ForecastCube
 
 
 def make_world(database: Database) -> World:
     moved: list[dict[int, int]] = []
     engines = make_engines()
     writer = Writer(database, ACCESS, engines.reactions, lambda heads: moved.append(dict(heads)))
-    return World(database, writer, engines.engine, moved)
+    return World(database, writer, engines.engine, moved, make_cube(engines.engine))
 
 
 async def make_user(

@@ -74,3 +74,16 @@ def period_of(day: date, kind: PeriodKind, first_month: int) -> Period:
     year = day.year if day.month >= first_month else day.year - 1
     named = year if first_month == 1 else year + 1
     return _make(kind, named, months // LENGTHS[kind] + 1, first_month)
+
+
+def periods_within(start: date, end: date, kind: PeriodKind, first_month: int) -> list[Period]:
+    """The periods of a kind that have a day from `start` to `end`, in order."""
+    found = [period_of(start, kind, first_month)]
+    while found[-1].end < end:
+        found.append(period_of(date.fromordinal(found[-1].end.toordinal() + 1), kind, first_month))
+    return found
+
+
+def is_finer(kind: PeriodKind, than: PeriodKind) -> bool:
+    """Whether periods of one kind are shorter than those of another."""
+    return LENGTHS[kind] < LENGTHS[than]

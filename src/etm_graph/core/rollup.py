@@ -1,6 +1,7 @@
 """Rolling amounts up a hierarchy (docs/domain.md, "Forecasts")."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -67,3 +68,97 @@ def roll_up(own: Mapping[str, Amounts], paths: Iterable[str]) -> Mapping[str, Am
         if above and above[-1] in total:
             total[above[-1]] = add(total[above[-1]], total[path])
     return total
+
+
+class Measure(StrEnum):
+    """An amount that a forecast shows: a category by itself, or a cumulative one."""
+
+    PIPELINE = "PIPELINE"
+    BEST_CASE = "BEST_CASE"
+    MOST_LIKELY = "MOST_LIKELY"
+    COMMIT = "COMMIT"
+    CLOSED = "CLOSED"
+    OMITTED = "OMITTED"
+    OPEN_PIPELINE = "OPEN_PIPELINE"
+    BEST_CASE_FORECAST = "BEST_CASE_FORECAST"
+    MOST_LIKELY_FORECAST = "MOST_LIKELY_FORECAST"
+    COMMIT_FORECAST = "COMMIT_FORECAST"
+
+
+MEASURED: Mapping[Measure, tuple[ForecastCategory, ...]] = MappingProxyType(
+    {
+        **{Measure(category.value): (category,) for category in ForecastCategory},
+        Measure.OPEN_PIPELINE: PARTS[Cumulative.OPEN_PIPELINE],
+        Measure.BEST_CASE_FORECAST: PARTS[Cumulative.BEST_CASE],
+        Measure.MOST_LIKELY_FORECAST: PARTS[Cumulative.MOST_LIKELY],
+        Measure.COMMIT_FORECAST: PARTS[Cumulative.COMMIT],
+    }
+)
+"""The categories that each measure adds up."""
+
+ADJUSTABLE = frozenset(
+    {
+        Measure.BEST_CASE,
+        Measure.MOST_LIKELY,
+        Measure.COMMIT,
+        Measure.BEST_CASE_FORECAST,
+        Measure.MOST_LIKELY_FORECAST,
+        Measure.COMMIT_FORECAST,
+    }
+)
+"""What can be adjusted; pipeline and closed are facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """By how much adjustments move the totals of territories, by place in the tree; absent means not at all.
+
+    without_manager: owner adjustments only. with_all: those of managers, too.
+    """
+
+    without_manager: Mapping[int, int]
+    with_all: Mapping[int, int]
+
+
+def adjust(
+    parents: Sequence[int | None], total: Callable[[int], int], owner: Mapping[int, int], manager: Mapping[int, int]
+) -> Adjusted:
+    """Carry adjustments of one measure and period up the tree, in cents.
+
+    parents: each territory's parent by place, parents first. total: a territory's unadjusted total. owner: by how much
+    owners move what is their own there. manager: what a manager says that a territory's total is, in place of all that
+    is below.
+    """
+    without: dict[int, int] = {}
+    whole: dict[int, int] = {}
+    touched = set(owner) | set(manager)
+    for place in range(len(parents) - 1, -1, -1):
+        if place not in touched:
+            continue
+        without[place] = without.get(place, 0) + owner.get(place, 0)
+        whole[place] = whole.get(place, 0) + owner.get(place, 0)
+        if place in manager:
+            whole[place] = manager[place] - total(place)
+        above = parents[place]
+        if above is not None:
+            touched.add(above)
+            without[above] = without.get(above, 0) + without[place]
+            whole[above] = whole.get(above, 0) + whole[place]
+    return Adjusted(without, whole)
+
+
+def bottom_up(
+    parents: Sequence[int | None], territory: Mapping[int, Decimal], people: Mapping[int, Decimal]
+) -> Mapping[int, Decimal]:
+    """What quotas below a territory add up to: those of its people and, for each child, its own or else its own sum.
+
+    parents: each territory's parent by place, parents first. territory: quotas of territories. people: the sum of the
+    quotas of people in each territory.
+    """
+    sums = dict(people)
+    for place in range(len(parents) - 1, -1, -1):
+        above = parents[place]
+        counts = territory.get(place, sums.get(place))
+        if above is not None and counts is not None:
+            sums[above] = sums.get(above, ZERO) + counts
+    return sums

@@ -8,24 +8,64 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Numeric, column, insert, select, update, values
-from tests.factories.world import World, make_account, make_model, make_territory, make_type, make_user, make_world
+from sqlalchemy import Numeric, column, insert, literal_column, select, update, values
+from tests.factories.world import (
+    World,
+    make_account,
+    make_model,
+    make_opportunity,
+    make_territory,
+    make_type,
+    make_user,
+    make_world,
+)
 
 from etm_graph.core.access import Role
 from etm_graph.core.calendar import Period, parse_period
-from etm_graph.core.errors import Invalid
-from etm_graph.core.rollup import ForecastCategory
+from etm_graph.core.lifecycle import ModelState
+from etm_graph.core.money import from_cents
+from etm_graph.core.rollup import ForecastCategory, Measure
 from etm_graph.db.sessions import Database
 from etm_graph.features.alignment.tables import opportunity_alignment
+from etm_graph.features.crm.queries import currencies_without_rate, organisation_of
+from etm_graph.features.crm.queries.pricing import half_even
 from etm_graph.features.crm.tables import exchange_rate, opportunity, organisation
-from etm_graph.features.forecasts import queries
+from etm_graph.features.forecasts.service import View, make_view
 
 CENT = Decimal("0.01")
+UNASSIGNED = ""
 RATES = {
     "EUR": [(date(2026, 2, 1), Decimal("1.0750000000")), (date(2026, 7, 1), Decimal("1.1250000000"))],
     "JPY": [(date(2025, 1, 1), Decimal("0.0065000000"))],
 }
 PATHS = ("/World/", "/World/Europe/", "/World/Europe/DE/", "/World/Europe/FR/", "/World/Asia/", "/Partners/")
+
+
+Amounts = dict[ForecastCategory, Decimal]
+
+
+@dataclass
+class Forecast:
+    """One period of a view as maps from path to amounts that are not zero."""
+
+    period: Period
+    own: dict[str, Amounts]
+    total: dict[str, Amounts]
+    counts: dict[str, int]
+
+    @staticmethod
+    def of(view: View, period: int) -> "Forecast":
+        grid = view.grid
+        paths = [*grid.tree.paths, UNASSIGNED]
+
+        def amounts(place: int, own: bool) -> Amounts:
+            found = {c: grid.sums(Measure(c.value), period, place, own=own) for c in ForecastCategory}
+            return {c: from_cents(sums[0]) for c, sums in found.items() if sums[2]}
+
+        own = {path: amounts(place, True) for place, path in enumerate(paths)}
+        total = {path: amounts(place, False) for place, path in enumerate(paths)}
+        counts = {path: grid.count(period, place) for place, path in enumerate(paths)}
+        return Forecast(grid.periods[period], own, total, counts)
 
 
 @dataclass
@@ -59,16 +99,22 @@ class Book:
                 )
         self.written += rows
 
-    async def read(self, *keys: str) -> Sequence[queries.Forecast]:
+    async def view(self, *keys: str, family: str | None = None) -> View:
         async with self.world.database.read() as session:
-            return await queries.read_forecasts(session, self.model_id, await queries.read_periods(session, keys))
+            month = (await organisation_of(session)).fiscal_year_start_month
+            periods = [parse_period(key, month) for key in keys]
+            return await make_view(session, self.world.cube, self.model_id, ModelState.ACTIVE, periods, family=family)
+
+    async def read(self, *keys: str) -> list["Forecast"]:
+        view = await self.view(*keys)
+        return [Forecast.of(view, place) for place in range(len(keys))]
 
     def expected(self, period: Period, below: str) -> tuple[dict[ForecastCategory, Decimal], int]:
         """Amounts by category and count of what is aligned at or below a path."""
         amounts: dict[ForecastCategory, Decimal] = {}
         count = 0
         for path, given in self.written:
-            inside = (path or queries.UNASSIGNED).startswith(below) if below else path is None
+            inside = (path or UNASSIGNED).startswith(below) if below else path is None
             if inside and period.start <= given["close_date"] <= period.end:
                 category = ForecastCategory(given["forecast_category"])
                 amounts[category] = amounts.get(category, Decimal(0)) + convert(given)
@@ -112,7 +158,7 @@ async def test_halves_of_a_cent_go_to_the_even_one_in_sql_too(database: Database
     others = [Decimal(random.randrange(-(10**15), 10**15)).scaleb(-random.randrange(13)) for _ in range(2000)]
     found = values(column("x", Numeric), name="given").data([(value,) for value in [*halves, *others]])
     async with database.read() as session:
-        rows = await session.rows(select(found.c.x, queries.half_even(found.c.x).label("rounded")))
+        rows = await session.rows(select(found.c.x, literal_column(half_even("given.x")).label("rounded")))
     assert len(rows) == 2400
     assert [row.rounded for row in rows] == [row.x.quantize(CENT, ROUND_HALF_EVEN) for row in rows]
 
@@ -163,12 +209,6 @@ async def test_periods_follow_the_organisations_fiscal_year(book: Book) -> None:
     assert after.own["/World/"] == {ForecastCategory.PIPELINE: Decimal(5)}
 
 
-async def test_what_is_no_period_is_refused(book: Book) -> None:
-    async with book.world.database.read() as session:
-        with pytest.raises(Invalid):
-            await queries.read_periods(session, ["2026-Q3"])
-
-
 def _random_rows(seed: int, count: int) -> list[tuple[str | None, dict[str, Any]]]:
     random = Random(seed)
     return [
@@ -196,9 +236,9 @@ async def test_every_total_is_what_adding_up_by_hand_gives(book: Book, seed: int
             amounts, count = book.expected(period, path)
             assert dict(found.total[path]) == amounts
             assert found.counts.get(path, 0) == count
-        amounts, count = book.expected(period, queries.UNASSIGNED)
-        assert found.own[queries.UNASSIGNED] == amounts
-        assert found.counts[queries.UNASSIGNED] == count
+        amounts, count = book.expected(period, UNASSIGNED)
+        assert found.own[UNASSIGNED] == amounts
+        assert found.counts[UNASSIGNED] == count
 
 
 @pytest.mark.parametrize("seed", [4, 5])
@@ -217,30 +257,76 @@ async def test_a_parent_is_its_own_and_its_children_and_roots_with_unassigned_ar
     for category in ForecastCategory:
         everything = sum((convert(given) for given in inside if given["forecast_category"] == category), Decimal(0))
         rolled = sum(found.total[root].get(category, 0) for root in roots)
-        assert rolled + found.own[queries.UNASSIGNED].get(category, 0) == everything
-    assert sum(found.counts[path] for path in (*roots, queries.UNASSIGNED)) == len(inside)
+        assert rolled + found.own[UNASSIGNED].get(category, 0) == everything
+    assert sum(found.counts[path] for path in (*roots, UNASSIGNED)) == len(inside)
 
 
-async def test_another_models_alignment_does_not_count(book: Book) -> None:
+async def test_what_another_model_aligns_is_unassigned_here(book: Book) -> None:
     planner = await make_user(book.world.database, "second", Role.PLANNER)
     other = await make_model(book.world, planner, "Other")
     await book.add([("/World/", deal("5", date(2026, 4, 1)))])
     async with book.world.database.read() as session:
-        periods = await queries.read_periods(session, ["FY2026"])
-        (found,) = await queries.read_forecasts(session, other, periods)
-    assert (dict(found.own), dict(found.total), dict(found.counts)) == ({}, {}, {})
+        periods = [parse_period("FY2026", 1)]
+        view = await make_view(session, book.world.cube, other, ModelState.ACTIVE, periods)
+    assert Forecast.of(view, 0).own == {UNASSIGNED: {ForecastCategory.PIPELINE: Decimal(5)}}
 
 
-async def test_all_periods_of_a_model_cost_two_statements(book: Book) -> None:
+async def test_an_opportunity_that_no_run_has_seen_is_unassigned(book: Book) -> None:
+    await book.add([("/World/", deal("5", date(2026, 4, 1)))])
+    await make_opportunity(book.world.database, book.account_id, amount=7, close_date=date(2026, 4, 1))
+    (found,) = await book.read("FY2026")
+    assert found.own[UNASSIGNED] == {ForecastCategory.PIPELINE: Decimal(7)}
+    assert found.counts[UNASSIGNED] == 1
+
+
+async def test_a_currency_without_a_rate_counts_and_adds_nothing_and_can_be_found(book: Book) -> None:
+    await book.add([("/World/", deal("5", date(2026, 4, 1), "XAU")), ("/World/", deal("6", date(2026, 4, 1)))])
+    (found,) = await book.read("FY2026")
+    assert (found.own["/World/"], found.counts["/World/"]) == ({ForecastCategory.PIPELINE: Decimal(6)}, 2)
+    async with book.world.database.read() as session:
+        rows = await currencies_without_rate(session)
+    assert [(row.currency, row.accounts, row.opportunities) for row in rows] == [("XAU", 0, 1)]
+
+
+async def test_a_product_family_is_a_forecast_of_its_own_and_families_add_up(book: Book) -> None:
+    day = date(2026, 4, 1)
+    given = [
+        ("/World/", {**deal(str(n), day), "product_family": family}) for n, family in ((1, "A"), (2, "B"), (4, "A"))
+    ]
+    await book.add([*given, ("/World/Asia/", deal("8", day))])
+    totals = []
+    for family in ("A", "B", None):
+        view = await book.view("FY2026", family=family)
+        totals.append(view.grid.sums(Measure.PIPELINE, 0, view.grid.tree.paths.index("/World/"), own=False))
+    assert [(cents, count) for cents, _, count in totals] == [(500, 2), (200, 1), (1500, 4)]
+
+
+async def test_quantities_are_added_up_as_amounts_are(book: Book) -> None:
+    day = date(2026, 4, 1)
+    await book.add(
+        [
+            ("/World/Asia/", {**deal("1", day), "quantity": Decimal("2.50")}),
+            ("/World/", {**deal("1", day), "quantity": Decimal("0.25")}),
+            ("/World/", deal("1", day)),
+        ]
+    )
+    view = await book.view("FY2026")
+    place = view.grid.tree.paths.index("/World/")
+    assert [view.grid.sums(Measure.OPEN_PIPELINE, 0, place, own=own)[1] for own in (True, False)] == [25, 275]
+
+
+async def test_a_view_costs_a_fixed_number_of_statements(book: Book) -> None:
     await book.add(_random_rows(6, 20))
     counted: list[str] = []
 
     def count(statement: str) -> None:
         counted.append(statement)
 
-    async with book.world.database.read() as session:
-        periods = await queries.read_periods(session, [f"FY2026-M{month:02d}" for month in range(1, 13)])
-        await session.rows(select(1))
-        book.world.database.on_statement(count)
-        await queries.read_forecasts(session, book.model_id, periods)
-    assert len(counted) == 2
+    await book.view("FY2026")
+    book.world.database.on_statement(count)
+    needed = []
+    for keys in (["FY2026"], [f"FY2026-M{month:02d}" for month in range(1, 13)]):
+        counted.clear()
+        await book.view(*keys)
+        needed.append(len(counted))
+    assert needed == [8, 8]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,8 +22,10 @@ from etm_graph.api import make_schema
 from etm_graph.core.access import Grant, Role
 from etm_graph.db.sessions import Database
 from etm_graph.events.feed import Feed
+from etm_graph.features.alignment.service import Engine
 from etm_graph.features.alignment.tables import opportunity_alignment
 from etm_graph.features.crm.tables import organisation
+from etm_graph.features.forecasts.service import ForecastCube
 from etm_graph.features.models.tables import territory_model
 from etm_graph.graphql.context import Context, Services
 from etm_graph.graphql.execution import Executor, Operation
@@ -107,7 +110,8 @@ async def company(database: Database) -> Company:
     async def same(principal: Principal) -> Principal:
         return principal
 
-    services = Services(SETTINGS, database, ACCESS, world.writer, Feed(database, poll_s=1), same)
+    extras = {Engine: world.engine, ForecastCube: world.cube}
+    services = Services(SETTINGS, database, ACCESS, world.writer, Feed(database, poll_s=1), same, dict(extras))
     return Company(database, services, model_id, keys, planner)
 
 
@@ -253,6 +257,7 @@ async def test_all_territories_of_a_level_cost_the_statements_of_one(company: Co
     def count(statement: str) -> None:
         counted.append(statement)
 
+    await company.cell(company.planner, "World", "FY2026")
     company.database.on_statement(count)
     needed = []
     query = """query($i: [ID!]!) { nodes(ids: $i) {
@@ -266,12 +271,70 @@ async def test_all_territories_of_a_level_cost_the_statements_of_one(company: Co
     assert needed[0] == needed[1]
 
 
-@pytest.mark.parametrize("state", ["PLANNING", "ACTIVATING", "ACTIVATING_FAILED"])
-async def test_a_model_whose_alignment_is_not_in_force_has_no_forecast(company: Company, state: str) -> None:
+async def test_a_drafts_forecast_is_what_its_rules_make_of_todays_opportunities(company: Company) -> None:
     async with company.database.write() as session:
-        await session.execute(update(territory_model).values(state=state))
-    assert (await company.get(company.planner, GRID, m=company.model, p=["FY2026"])) == {"forecast": None}
-    assert await company.cell(company.planner, "World") is None
+        await session.execute(update(territory_model).values(state="PLANNING"))
+    query = GRID.replace("unassigned {", "isDraft unassigned {")
+    found = (await company.get(company.planner, query, m=company.model, p=["FY2026"], d=0))["forecast"]
+    assert found["isDraft"] is True
+    assert [(cell["opportunityCount"], cell["rolledUp"]["pipeline"]) for cell in found["cells"]] == [(0, "0.00")]
+    assert [(cell["opportunityCount"], cell["own"]["pipeline"]) for cell in found["unassigned"]] == [(8, "8.50")]
+
+
+DRILL = """query($id: ID!, $p: String!, $m: ForecastMeasure, $own: Boolean, $n: Int, $after: String) {
+  territory(id: $id) { forecast(period: $p) { opportunities(measure: $m, own: $own, first: $n, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor }
+    nodes { amount category opportunity { name } territory { developerName } } } } } }"""
+
+
+async def drill(company: Company, who: Principal, name: str, **given: Any) -> Any:
+    variables = {"id": encode_id("Territory", company.keys[name]), "p": "FY2026-Q3", **given}
+    return (await company.get(who, DRILL, **variables))["forecast"]["opportunities"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("measure", [None, "PIPELINE", "COMMIT", "CLOSED", "OPEN_PIPELINE", "COMMIT_FORECAST"])
+async def test_the_opportunities_behind_a_cell_add_up_to_it(company: Company, measure: str | None, own: bool) -> None:
+    for name in company.keys:
+        cell = await company.cell(company.planner, name)
+        found = await drill(company, company.planner, name, m=measure, own=own)
+        total = sum((Decimal(node["amount"]) for node in found["nodes"]), Decimal(0))
+        shown = cell["own" if own else "rolledUp"]
+        if measure is None:
+            names = ("pipeline", "bestCase", "mostLikely", "commit", "closed", "omitted")
+            assert total == sum(Decimal(shown[each]) for each in names)
+            assert own or found["totalCount"] == cell["opportunityCount"]
+        else:
+            camel = measure.split("_")[0].lower() + "".join(part.title() for part in measure.split("_")[1:])
+            assert total == Decimal(shown[camel])
+        assert found["totalCount"] == len(found["nodes"])
+
+
+async def test_what_is_behind_a_cell_comes_in_pages(company: Company) -> None:
+    seen: list[str] = []
+    after = None
+    for _ in range(3):
+        page = await drill(company, company.planner, "World", n=2, after=after)
+        seen += [node["amount"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert page["pageInfo"]["hasNextPage"] is False
+    assert seen == ["1.00", "10.00", "100.00", "1000.00", "10000.00", "100000.00"]
+
+
+async def test_a_tool_that_may_not_read_the_crm_sees_amounts_behind_a_cell_and_no_opportunity(
+    company: Company,
+) -> None:
+    tool = await make_user(company.database, "tool", Role.FORECAST_READER)
+    found = await drill(company, tool, "DE", m="COMMIT")
+    assert found["nodes"] == [
+        {"amount": "1000.00", "category": "COMMIT", "opportunity": None, "territory": {"developerName": "DE"}}
+    ]
+
+
+async def test_a_viewer_without_money_drills_without_amounts(company: Company) -> None:
+    viewer = await make_user(company.database, "viewer", Role.VIEWER)
+    found = await drill(company, viewer, "DE", m="COMMIT")
+    assert [(node["amount"], node["opportunity"]["name"]) for node in found["nodes"]] == [(None, "Deal")]
 
 
 PERIODS = """query($s: Date!, $e: Date!, $k: FiscalPeriodKind!) {

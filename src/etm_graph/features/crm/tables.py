@@ -1,6 +1,6 @@
 """Tables of the CRM: the organisation, users, custom fields, accounts, opportunities, exchange rates."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Numeric, Text, UniqueConstraint, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from etm_graph.db.base import BigInt, Json, Table, core_table, identity
+from etm_graph.db.base import BigInt, Json, Table, Timestamp, core_table, identity
 
 Money = Numeric(20, 2)
 
@@ -24,6 +24,8 @@ class OrganisationRow(Table, table=True):
     corporate_currency: str
     fiscal_year_start_month: int = 1
     time_zone: str = "UTC"
+    adjustment_period: str = Field(default="QUARTER", sa_column_kwargs={"server_default": "QUARTER"})
+    version: int = Field(default=1, sa_type=BigInt, sa_column_kwargs={"server_default": "1"})
 
 
 class UserRow(Table, table=True):
@@ -112,6 +114,7 @@ class OpportunityRow(Table, table=True):
     forecast_category: str
     product_family: str | None = None
     excluded_from_territory_assignment: bool = False
+    created_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs={"server_default": text("clock_timestamp()")})
     version: int = Field(default=0, sa_type=BigInt)
 
 
@@ -124,6 +127,7 @@ class ExchangeRateRow(Table, table=True):
     currency: str = Field(primary_key=True)
     effective_from: date = Field(primary_key=True)
     rate: Decimal = Field(sa_type=Numeric(20, 10))
+    version: int = Field(default=1, sa_type=BigInt, sa_column_kwargs={"server_default": "1"})
 
 
 organisation = core_table(OrganisationRow)

@@ -1,8 +1,6 @@
 """Queries and mutations of the CRM."""
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
 import strawberry
@@ -13,6 +11,7 @@ from etm_graph.core.changes import EntityType
 from etm_graph.core.rollup import ForecastCategory
 from etm_graph.features.crm import queries, service
 from etm_graph.features.crm.schema import inputs
+from etm_graph.features.crm.schema.organisation import Organisation, load_organisation
 from etm_graph.features.crm.schema.payloads import (
     AccountPayload,
     CrmDeletePayload,
@@ -34,7 +33,6 @@ from etm_graph.features.crm.schema.types import (
     load_opportunities,
     load_users,
 )
-from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs, open_to_callers
 from etm_graph.graphql.ids import decode_id, decode_optional_id
@@ -46,32 +44,6 @@ ContextInfo = Info[Context, None]
 
 
 ORDERS = {inputs.AccountOrder.NAME: queries.BY_NAME, inputs.AccountOrder.REVENUE: queries.BY_REVENUE}
-
-
-@strawberry.type(description="What a currency is worth from a date on.")
-class ExchangeRate:
-    """A row of exchange_rate."""
-
-    currency: str = strawberry.field(description="ISO 4217.")
-    effective_from: date = strawberry.field(description="First day on which the rate holds.")
-    rate: Decimal = strawberry.field(description="Corporate currency for one unit.")
-
-
-async def _rates(organisations: "Sequence[Organisation]", context: Context) -> list[list[ExchangeRate]]:
-    rows = await queries.list_exchange_rates(await context.session())
-    rates = [ExchangeRate(currency=row.currency, effective_from=row.effective_from, rate=row.rate) for row in rows]
-    return [rates for _ in organisations]
-
-
-@strawberry.type(description="The one organisation of this installation.")
-class Organisation:
-    """A row of organisation."""
-
-    name: str = strawberry.field(description="Its name.")
-    corporate_currency: str = strawberry.field(description="The currency that amounts are added up in, ISO 4217.")
-    fiscal_year_start_month: int = strawberry.field(description="1 for January to 12 for December.")
-    time_zone: str = strawberry.field(description="IANA time zone in which its days begin and end.")
-    exchange_rates: list[ExchangeRate] = batched(_rates, description="Dated rates, by currency and date.")
 
 
 async def _count_accounts(filters: Sequence[queries.AccountFilter], context: Context) -> list[int]:
@@ -115,13 +87,7 @@ class CrmQuery:
     @needs(Act.READ, Kind.ORGANISATION)
     async def organisation(self, info: ContextInfo) -> Organisation:
         """The organisation."""
-        row = await queries.organisation_of(await info.context.session())
-        return Organisation(
-            name=row.name,
-            corporate_currency=row.corporate_currency,
-            fiscal_year_start_month=row.fiscal_year_start_month,
-            time_zone=row.time_zone,
-        )
+        return await load_organisation(info.context)
 
     @strawberry.field(description="All users, by user name.")
     @needs(Act.READ, Kind.ORGANISATION)

@@ -9,6 +9,7 @@ import strawberry
 from sqlalchemy import Row
 
 from etm_graph.core.access import Act, Kind
+from etm_graph.core.calendar import PeriodKind
 from etm_graph.core.criteria import DataType
 from etm_graph.core.rollup import ForecastCategory
 from etm_graph.features.crm import queries
@@ -103,6 +104,12 @@ describe(
         "LOCATION": "A point on the earth.",
     },
     name="FieldType",
+)
+describe(
+    PeriodKind,
+    "How long a fiscal period is.",
+    {"MONTH": "One month.", "QUARTER": "Three months.", "YEAR": "Twelve months."},
+    name="FiscalPeriodKind",
 )
 describe(
     ForecastCategory,

@@ -30,3 +30,21 @@ class CustomFieldDeleting:
 
     object_type: str
     developer_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarChanging:
+    """Fiscal periods are about to change; whoever keeps something by them raises `InUse`.
+
+    year: whether the year begins in another month; otherwise only the kind of period that forecasts are adjusted by
+    changes.
+    """
+
+    year: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RatesChanged:
+    """These currencies are worth something else."""
+
+    currencies: tuple[str, ...]

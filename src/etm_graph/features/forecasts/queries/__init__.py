@@ -1,0 +1,1 @@
+"""Reading forecasts and what people say about them."""

@@ -1,0 +1,1 @@
+"""Reports: small declarative definitions over coverage, effectiveness, alignment, history and balance."""
