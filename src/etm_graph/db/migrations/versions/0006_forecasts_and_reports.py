@@ -182,18 +182,6 @@ def _quotas() -> None:
 
 def _adjustments() -> None:
     op.create_table(
-        "forecast_carry",
-        sa.Column("model_id", sa.BigInteger(), nullable=False),
-        sa.Column("former", sa.String(), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("copied", sa.Integer(), nullable=False),
-        sa.Column("left", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["model_id"], ["territory_model.id"], name=op.f("fk_forecast_carry_model_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("model_id", name=op.f("pk_forecast_carry")),
-    )
-    op.create_table(
         "forecast_adjustment",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("model_id", sa.BigInteger(), nullable=False),
@@ -230,6 +218,21 @@ def _adjustments() -> None:
         ["territory_id", "period_start", "measure", "user_id", sa.literal_column("(owner_id IS NULL)")],
         unique=True,
     )
+
+
+def _submissions() -> None:
+    op.create_table(
+        "forecast_carry",
+        sa.Column("model_id", sa.BigInteger(), nullable=False),
+        sa.Column("former", sa.String(), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("copied", sa.Integer(), nullable=False),
+        sa.Column("left", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["territory_model.id"], name=op.f("fk_forecast_carry_model_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("model_id", name=op.f("pk_forecast_carry")),
+    )
     op.create_table(
         "forecast_submission",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -265,6 +268,7 @@ def upgrade() -> None:
     _workload()
     _quotas()
     _adjustments()
+    _submissions()
     op.add_column("exchange_rate", sa.Column("version", sa.BigInteger(), server_default="1", nullable=False))
     op.add_column(
         "opportunity",
