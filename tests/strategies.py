@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -66,6 +67,8 @@ def criteria(draw: st.DrawFn, number: int) -> Criterion:
     if operator is Operator.WITHIN:
         return Criterion(number, name, operator, ("39.7", "-104.9", draw(st.sampled_from(("1", "9000")))))
     entered = ENTERED[data_type]
+    if data_type is DataType.POSTAL_CODE and operator is Operator.BETWEEN:
+        return Criterion(number, name, operator, tuple(draw(st.sampled_from(RANGES)).split("..")))
     equal = operator in {Operator.EQUALS, Operator.NOT_EQUAL, Operator.IN, Operator.NOT_IN}
     if data_type is DataType.POSTAL_CODE and equal:
         entered = st.one_of(entered, st.sampled_from(RANGES))
@@ -88,38 +91,49 @@ def logics(numbers: list[int]) -> st.SearchStrategy[Logic]:
 
 
 @st.composite
-def rules(draw: st.DrawFn, rule_id: int) -> Rule:
-    count = draw(st.integers(1, 3))
-    compiled = []
-    for number in range(1, count + 1):
-        criterion = draw(criteria(number))
-        compiled.append(compile_criterion(criterion, FIELDS[criterion.field]))
-    numbers = list(range(1, count + 1))
+def entered_rules(draw: st.DrawFn) -> tuple[tuple[Criterion, ...], str, bool]:
+    """Criteria, filter logic, and whether the rule is active, as they are entered."""
+    numbers = list(range(1, draw(st.integers(1, 3)) + 1))
+    found = tuple(draw(criteria(number)) for number in numbers)
     term = draw(logics(numbers))
     text = " AND ".join([f"({render(term)})", *(f"({number} OR NOT {number})" for number in numbers)])
-    return Rule(
-        rule_id,
-        f"R{rule_id}",
-        "ACCOUNT",
-        draw(st.booleans()) or draw(st.booleans()),
-        tuple(compiled),
-        parse(text, numbers),
-    )
+    return found, text, draw(st.booleans()) or draw(st.booleans())
+
+
+def compiled_rule(rule_id: int, entered: tuple[tuple[Criterion, ...], str, bool]) -> Rule:
+    found, text, active = entered
+    compiled = tuple(compile_criterion(criterion, FIELDS[criterion.field]) for criterion in found)
+    return Rule(rule_id, f"R{rule_id}", "ACCOUNT", active, compiled, parse(text, [c.number for c in found]))
 
 
 @st.composite
-def rule_sets(draw: st.DrawFn) -> RuleSet:
+def trees(draw: st.DrawFn) -> tuple[Node, ...]:
     nodes: list[Node] = []
     for node_id in range(1, draw(st.integers(1, 7)) + 1):
         parent = draw(st.sampled_from([None, *nodes]))
         path = f"{parent.path if parent else '/'}N{node_id}/"
         combination = draw(st.sampled_from(("ALL", "ANY")))
         nodes.append(Node(node_id, parent.id if parent else None, path, combination, draw(st.booleans())))
-    found = [draw(rules(rule_id)) for rule_id in range(1, draw(st.integers(1, 5)) + 1)]
-    pairs = [(rule.id, node.id) for rule in found for node in nodes]
+    return tuple(nodes)
+
+
+@st.composite
+def entered_rule_sets(draw: st.DrawFn) -> tuple[tuple[Node, ...], dict[int, Any], tuple[Link, ...]]:
+    """Territories, rules as they are entered, and links."""
+    nodes = draw(trees())
+    found = {rule_id: draw(entered_rules()) for rule_id in range(1, draw(st.integers(1, 5)) + 1)}
+    pairs = [(rule_id, node.id) for rule_id in found for node in nodes]
     chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=8))
-    links = [Link(rule_id, node_id, draw(st.booleans())) for rule_id, node_id in chosen]
-    return RuleSet(tuple(nodes), tuple(found), tuple(links))
+    return nodes, found, tuple(Link(rule_id, node_id, draw(st.booleans())) for rule_id, node_id in chosen)
+
+
+def compiled_rule_set(entered: tuple[tuple[Node, ...], dict[int, Any], tuple[Link, ...]]) -> RuleSet:
+    nodes, found, links = entered
+    return RuleSet(nodes, tuple(compiled_rule(rule_id, rule) for rule_id, rule in found.items()), links)
+
+
+def rule_sets() -> st.SearchStrategy[RuleSet]:
+    return entered_rule_sets().map(compiled_rule_set)
 
 
 @st.composite

@@ -1,17 +1,19 @@
 """Who reacts to what, which engines and jobs a process has: the one file that knows everything."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Row
 
 from etm_graph.access.grants import load_grants
 from etm_graph.analytics.copies import Copy, Delta, Source
-from etm_graph.analytics.predicates import prepare
+from etm_graph.analytics.preparing import column_of, prepare
 from etm_graph.core.access import Kind
 from etm_graph.core.anchors import Anchor, AnchorKind, AnchorPlace
 from etm_graph.core.calendar import parse_period
+from etm_graph.core.criteria import DataType, FieldDef
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
@@ -66,15 +68,25 @@ async def _accounts_signature(session: ReadSession) -> str:
     return await crm.facts_signature(session, await crm.account_fields(session))
 
 
-async def _load_accounts(session: ReadSession) -> Any:  # noqa: ANN401 - a frame
+def _shaping(fields: Mapping[str, FieldDef]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Facts in the shape in which the copy keeps them: what rules compare, and what is summed up."""
+    kept = [
+        *crm.ALWAYS,
+        "annual_revenue",
+        *(column_of(f.name) for f in fields.values() if f.data_type != DataType.LOCATION),
+    ]
+    return lambda frame: prepare(frame, fields.values()).select(kept)
+
+
+async def _load_accounts(session: ReadSession) -> pl.DataFrame:
     fields = await crm.account_fields(session)
-    return prepare(await crm.account_facts(session, fields), fields.values())
+    return await crm.all_account_facts(session, fields, _shaping(fields))
 
 
 async def _accounts_since(session: ReadSession, seq: int) -> Delta:
     fields = await crm.account_fields(session)
     changed, deleted = await crm.account_facts_since(session, fields, seq)
-    return Delta(prepare(changed, fields.values()), deleted)
+    return Delta(_shaping(fields)(changed), deleted)
 
 
 ACCOUNTS = Source(_accounts_signature, _load_accounts, _accounts_since)

@@ -1,19 +1,23 @@
 """The columnar engine against the slow, obvious reference."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import FIELDS, criteria, objects, rule_sets
+from tests.analytics.reference import assigned, criterion_holds
+from tests.strategies import FIELDS, compiled_rule_set, criteria, entered_rule_sets, entered_rules, objects
 
-from etm_graph.analytics.aligning import align_all
-from etm_graph.analytics.matching import match_all
-from etm_graph.analytics.predicates import criterion_expression, prepare
+from etm_graph.analytics.compiling import term_of
+from etm_graph.analytics.matching import CAUSES_MAX, Matches, match_again, match_all, places_of, rows_of
+from etm_graph.analytics.plans import make_plan
+from etm_graph.analytics.preparing import prepare
+from etm_graph.analytics.segments import Segment
 from etm_graph.core.assignment import Link, Node, Rule, RuleSet, assign
 from etm_graph.core.criteria import compile_criterion, matches
 from etm_graph.core.filter_logic import parse
-from etm_graph.core.opportunities import Candidate, align
 
 TYPES = {
     "name": pl.String,
@@ -40,40 +44,68 @@ def frame_of(found: Mapping[int, Mapping[str, object]]) -> pl.DataFrame:
     return prepare(pl.DataFrame(columns), FIELDS.values())
 
 
+def computed(matches: Matches, ids: list[int]) -> dict[tuple[int, int], tuple[int, ...]]:
+    """(object, territory) and the rules behind it, of the lowest matches."""
+    found = {}
+    for key in matches.lowest():
+        place = int(places_of(key))
+        pair = (ids[int(rows_of(key))], int(matches.plan.territory_ids[place]))
+        found[pair] = matches.causes[place][int(key) & (CAUSES_MAX - 1)]
+    return found
+
+
 @settings(max_examples=300, deadline=None)
 @given(criteria(1), st.lists(objects(), min_size=1, max_size=6))
 def test_a_criterion_means_the_same_in_columns(criterion, found) -> None:
     compiled = compile_criterion(criterion, FIELDS[criterion.field])
-    frame = frame_of(dict(enumerate(found)))
-    answers = frame.select(criterion_expression(compiled).alias("truth"))["truth"].to_list()
-    assert answers == [matches(compiled, fields[criterion.field]) for fields in found]
-
-
-@settings(max_examples=150, deadline=None)
-@given(rule_sets(), st.lists(objects(), min_size=1, max_size=6), st.data())
-def test_assignments_are_those_of_the_reference(rule_set: RuleSet, found, data) -> None:
-    numbered = dict(enumerate(found, 1))
-    pairs = [(number, node.id) for number in numbered for node in rule_set.nodes]
-    excluded = data.draw(st.sets(st.sampled_from(pairs), max_size=3))
-    exclusions = pl.DataFrame(sorted(excluded), schema={"object_id": pl.Int64, "territory_id": pl.Int64}, orient="row")
-    answer = match_all(rule_set, frame_of(numbered), exclusions)
-    computed = {(row[0], row[1]): tuple(row[2]) for row in answer.iter_rows()}
-    assert computed == assign(rule_set, numbered, excluded)
+    segment = Segment(frame_of(dict(enumerate(found))))
+    term = term_of(segment, compiled)
+    expected = [criterion_holds(criterion, FIELDS[criterion.field], fields[criterion.field]) for fields in found]
+    every = np.arange(len(found), dtype=np.int32)
+    assert term.check(every).tolist() == expected
+    assert sorted(term.rows().tolist()) == [row for row, holds in enumerate(expected) if holds]
+    assert term.count == sum(expected)
+    assert term.opposite().check(every).tolist() == [not holds for holds in expected]
+    assert sorted(term.opposite().rows().tolist()) == [row for row, holds in enumerate(expected) if not holds]
+    assert [matches(compiled, fields[criterion.field]) for fields in found] == expected
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=5), st.data())
-def test_alignment_is_that_of_the_reference(places, data) -> None:
-    territories = pl.DataFrame(
-        [(number, *place) for number, place in enumerate(places, 1)],
-        schema={"territory_id": pl.Int64, "type_priority": pl.Int64, "depth": pl.Int64},
-        orient="row",
-    )
-    chosen = data.draw(st.lists(st.sampled_from(range(1, len(places) + 1)), unique=True, min_size=1))
-    pairs = pl.DataFrame({"object_id": [7] * len(chosen), "territory_id": chosen})
-    (row,) = align_all(pairs, territories).iter_rows()
-    decision = align([Candidate(number, *places[number - 1]) for number in chosen])
-    assert row == (7, decision.territory_id, decision.reason.value)
+@given(entered_rule_sets(), st.lists(objects(), min_size=1, max_size=6))
+def test_assignments_are_those_of_the_reference(entered, found) -> None:
+    numbered = dict(enumerate(found, 1))
+    rule_set = compiled_rule_set(entered)
+    answer = computed(match_all(make_plan(rule_set), Segment(frame_of(numbered))), list(numbered))
+    assert set(answer) == assigned(*entered, FIELDS, numbered)
+    assert answer == assign(rule_set, numbered)
+
+
+@settings(max_examples=200, deadline=None)
+@given(entered_rule_sets(), st.lists(objects(), min_size=1, max_size=6), st.data())
+def test_an_edited_rule_set_matched_again_is_matched_as_from_scratch(entered, found, data) -> None:
+    numbered = dict(enumerate(found, 1))
+    nodes, rules, links = entered
+    segment = Segment(frame_of(numbered))
+    standing = match_all(make_plan(compiled_rule_set(entered)), segment)
+    for _ in range(data.draw(st.integers(1, 3))):
+        edit = data.draw(st.sampled_from(("rule", "link", "tree")))
+        if edit == "rule":
+            rules = {**rules, data.draw(st.sampled_from(sorted(rules))): data.draw(entered_rules())}
+        elif edit == "link" and links:
+            gone = data.draw(st.sampled_from(links))
+            links = tuple(link for link in links if link is not gone)
+        elif edit == "tree":
+            turned = data.draw(st.sampled_from(nodes))
+            nodes = tuple(
+                replace(node, rule_combination="ANY" if node.rule_combination == "ALL" else "ALL")
+                if node is turned
+                else node
+                for node in nodes
+            )
+        standing = match_again(standing, make_plan(compiled_rule_set((nodes, rules, links))))
+        assert set(computed(standing, list(numbered))) == assigned(nodes, rules, links, FIELDS, numbered)
+    fresh = match_all(make_plan(compiled_rule_set((nodes, rules, links))), Segment(frame_of(numbered)))
+    assert computed(standing, list(numbered)) == computed(fresh, list(numbered))
 
 
 def _rule(number: int, field: str, value: str) -> Rule:
@@ -97,4 +129,4 @@ def test_the_worked_example_of_inheritance() -> None:
     }
     expected = {(1, 1): (1,), (3, 2): (1, 2)}
     assert assign(rule_set, numbered) == expected
-    assert {(row[0], row[1]): tuple(row[2]) for row in match_all(rule_set, frame_of(numbered)).iter_rows()} == expected
+    assert computed(match_all(make_plan(rule_set), Segment(frame_of(numbered))), list(numbered)) == expected

@@ -1,92 +1,188 @@
 """All rules of a model on all objects at once (docs/domain.md, "Rules"); the meaning is core/assignment.py's.
 
-Each active rule is evaluated once, as a column of truths. Territories combine those columns, parents first for what is
-passed down, children first for "the lowest on each branch".
+A match is one number: the object's row, the territory's place in preorder, and which of the territory's combinations
+of rules held. In ascending order the matches of an object follow each other with every subtree in one piece, so that
+"the lowest on each branch" is a comparison of each match with the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-import polars as pl
-from polars._typing import PolarsDataType
+import numpy as np
 
-from etm_graph.analytics.predicates import criterion_expression, logic_expression
-from etm_graph.core.assignment import EffectiveRules, Rule, RuleSet, effective_rules
+from etm_graph.analytics.arrays import NO_ROWS, Ints, Rows, Truths, union
+from etm_graph.analytics.compiling import compile_all
+from etm_graph.analytics.plans import Plan, Recipe
+from etm_graph.analytics.segments import Segment
+from etm_graph.analytics.selecting import Selection, select_rows, select_rule
+from etm_graph.core.assignment import Rule
+from etm_graph.core.errors import LimitExceeded
 
-PAIRS: Mapping[str, PolarsDataType] = {"object_id": pl.Int64, "territory_id": pl.Int64, "rule_ids": pl.List(pl.Int64)}
-"""Columns of the answer: an object, a territory, the rules behind it in ascending order."""
+CAUSE_BITS, PLACE_BITS = 18, 18
+CAUSES_MAX, TERRITORIES_MAX, OBJECTS_MAX = 2**CAUSE_BITS, 2**PLACE_BITS, 2 ** (63 - CAUSE_BITS - PLACE_BITS)
 
-
-def _rule_expression(rule: Rule) -> pl.Expr:
-    criteria = {criterion.number: criterion_expression(criterion) for criterion in rule.criteria}
-    return logic_expression(rule.logic, criteria).alias(str(rule.id))
-
-
-def _truths(rule_set: RuleSet, effective: Mapping[int, EffectiveRules], frame: pl.DataFrame) -> dict[int, pl.Series]:
-    used = {rule for rules in effective.values() if rules.can_match for rule in (*rules.own, *rules.inherited)}
-    expressions = [_rule_expression(rule) for rule in rule_set.rules if rule.id in used]
-    if not expressions:
-        return {}
-    answers = frame.select(expressions)
-    return {int(series.name): series for series in answers.get_columns()}
+Causes = tuple[tuple[int, ...], ...]
+"""The combinations of rules that hold somewhere in a territory, each as rule ids in ascending order."""
 
 
-def _mask(rules: EffectiveRules, truths: Mapping[int, pl.Series]) -> pl.Series:
-    """Where a territory's rules hold (docs/domain.md, "Rules" 2)."""
-    if not rules.own:
-        mask = truths[rules.inherited[0]]
-    else:
-        mask = truths[rules.own[0]]
-        for rule in rules.own[1:]:
-            mask = mask | truths[rule] if rules.any_own else mask & truths[rule]
-    for rule in rules.inherited:
-        mask = mask & truths[rule]
-    return mask
+@dataclass(frozen=True, slots=True)
+class TerritoryMatch:
+    """The rows that match a territory, and for each the number of its combination of rules."""
+
+    rows: Rows
+    cause: Ints | int
+    causes: Causes
 
 
-def _pairs(
-    territory_id: int, rules: EffectiveRules, mask: pl.Series, objects: pl.Series, truths: Mapping[int, pl.Series]
-) -> pl.DataFrame:
-    if not rules.any_own:
-        causes = sorted((*rules.own, *rules.inherited))
-        found = pl.DataFrame({"object_id": objects.filter(mask)})
-        return found.with_columns(
-            pl.lit(territory_id, dtype=pl.Int64).alias("territory_id"),
-            pl.lit(pl.Series([causes], dtype=pl.List(pl.Int64))).first().alias("rule_ids"),
-        )
-    parts = [
-        pl.DataFrame({"object_id": objects.filter(mask & truths[rule])}).with_columns(
-            pl.lit(rule, dtype=pl.Int64).alias("rule_ids")
-        )
-        for rule in sorted((*rules.own, *rules.inherited))
-    ]
-    grouped = pl.concat(parts).group_by("object_id").agg(pl.col("rule_ids").sort())
-    return grouped.select("object_id", pl.lit(territory_id, dtype=pl.Int64).alias("territory_id"), pl.col("rule_ids"))
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What matches what in one segment.
 
-
-def match_all(rule_set: RuleSet, frame: pl.DataFrame, exclusions: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The (object, territory) pairs that rules assign, with the rules behind each, in no particular order.
-
-    frame: a column `id` and prepared columns (analytics/predicates.py). exclusions: object_id, territory_id.
+    keys: every match, ascending. causes: by the territory's place.
     """
-    effective = effective_rules(rule_set)
-    truths = _truths(rule_set, effective, frame)
-    objects = frame["id"]
-    below: dict[int | None, pl.Series] = {}
-    found = [pl.DataFrame(schema=PAIRS)]
-    for node in sorted(rule_set.nodes, key=lambda node: node.path, reverse=True):
-        rules = effective[node.id]
-        covered = below.pop(node.id, None)
-        reach = covered
-        if rules.can_match:
-            mask = _mask(rules, truths)
-            lowest = mask if covered is None else mask & ~covered
-            if lowest.any():
-                found.append(_pairs(node.id, rules, lowest, objects, truths))
-            reach = mask if covered is None else mask | covered
-        if reach is not None:
-            above = below.get(node.parent_id)
-            below[node.parent_id] = reach if above is None else above | reach
-    pairs = pl.concat(found)
-    if exclusions is None or exclusions.is_empty():
-        return pairs
-    return pairs.join(exclusions, on=["object_id", "territory_id"], how="anti")
+
+    plan: Plan
+    segment: Segment
+    keys: Ints
+    causes: tuple[Causes, ...]
+
+    def lowest(self) -> Ints:
+        """The matches that no territory below takes (docs/domain.md, "Rules" 3)."""
+        return self.keys[lowest_on_each_branch(self.keys, self.plan.ends)]
+
+
+def rows_of(keys: Ints) -> Ints:
+    """The rows of matches."""
+    return keys >> (PLACE_BITS + CAUSE_BITS)
+
+
+def places_of(keys: Ints) -> Ints:
+    """The territories' places of matches."""
+    return pairs_of(keys) & np.int64(TERRITORIES_MAX - 1)
+
+
+def pairs_of(keys: Ints) -> Ints:
+    """Matches without their causes."""
+    return keys >> CAUSE_BITS
+
+
+def lowest_on_each_branch(keys: Ints, ends: Ints) -> Truths:
+    """Which of all matches have no match of the same object below them."""
+    lowest = np.ones(len(keys), np.bool_)
+    if len(keys) > 1:
+        pairs = pairs_of(keys)
+        last = (pairs & ~np.int64(TERRITORIES_MAX - 1)) | ends[pairs & (TERRITORIES_MAX - 1)]
+        lowest[:-1] = pairs[1:] > last[:-1]
+    return lowest
+
+
+class Selector:
+    """The selections of rules over one segment, each made once."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self._made: dict[int, Selection] = {}
+
+    def of(self, rule: Rule) -> Selection:
+        """A rule's selection."""
+        found = self._made.get(rule.id)
+        if found is None:
+            found = self._made[rule.id] = select_rule(self.segment, rule.criteria, rule.logic)
+        return found
+
+    def rows(self, rule: Rule) -> Rows:
+        """The rows that satisfy a rule; kept, because other territories, models and moments ask for the same."""
+        key = (rule.criteria, rule.logic)
+        found = self.segment.rows_kept.get(key)
+        if found is None:
+            found = select_rows(self.of(rule))
+            self.segment.rows_kept.keep(key, found)
+        return found
+
+    def narrow(self, rows: Rows, rules: Iterable[Rule]) -> Rows:
+        """Those of the rows that satisfy all rules."""
+        for rule in rules:
+            if not len(rows):
+                break
+            rows = rows[self.of(rule).check(rows)]
+        return rows
+
+
+def _all_match(selector: Selector, recipe: Recipe) -> TerritoryMatch:
+    first, *others = sorted((*recipe.own, *recipe.inherited), key=lambda rule: selector.of(rule).count)
+    rows = selector.narrow(selector.rows(first), others)
+    return TerritoryMatch(rows, 0, (recipe.rule_ids,))
+
+
+def _any_match(selector: Selector, recipe: Recipe) -> TerritoryMatch:
+    own = [selector.rows(rule) for rule in recipe.own]
+    rows = selector.narrow(union(own), recipe.inherited)
+    held = np.zeros((len(rows), len(own)), np.bool_)
+    for number, found in enumerate(own):
+        held[np.isin(rows, found, assume_unique=True), number] = True
+    packed = np.packbits(held, axis=1)
+    distinct, cause = np.unique(packed, axis=0, return_inverse=True)
+    if len(distinct) > CAUSES_MAX:
+        raise LimitExceeded(f"At most {CAUSES_MAX} combinations of rules hold in a territory.")
+    passed = [rule.id for rule in recipe.inherited]
+    combinations = np.unpackbits(distinct, axis=1, count=len(own)).astype(np.bool_)
+    causes = tuple(
+        tuple(sorted([*passed, *(rule.id for rule, holds in zip(recipe.own, row, strict=True) if holds)]))
+        for row in combinations.tolist()
+    )
+    return TerritoryMatch(rows, cause.ravel().astype(np.int64), causes)
+
+
+def match_territory(selector: Selector, recipe: Recipe | None) -> TerritoryMatch:
+    """The rows that match one territory (docs/domain.md, "Rules" 2)."""
+    if recipe is None:
+        return TerritoryMatch(NO_ROWS, 0, ((),))
+    if recipe.any_own and len(recipe.own) > 1:
+        return _any_match(selector, recipe)
+    return _all_match(selector, recipe)
+
+
+def _keys(place: int, match: TerritoryMatch) -> Ints:
+    return ((match.rows.astype(np.int64) << PLACE_BITS | place) << CAUSE_BITS) | match.cause
+
+
+def _check_limits(plan: Plan, segment: Segment) -> None:
+    if len(plan.recipes) > TERRITORIES_MAX or segment.height > OBJECTS_MAX:
+        raise LimitExceeded(
+            f"A model has at most {TERRITORIES_MAX} territories; there are {OBJECTS_MAX} objects at most."
+        )
+
+
+def match_all(plan: Plan, segment: Segment) -> Matches:
+    """Everything that matches, from scratch but for the rows of rules that the segment has kept."""
+    _check_limits(plan, segment)
+    compile_all(segment, (criterion for rule in plan.rules() for criterion in rule.criteria))
+    selector = Selector(segment)
+    found = [match_territory(selector, recipe) for recipe in plan.recipes]
+    parts = [_keys(place, match) for place, match in enumerate(found) if len(match.rows)]
+    keys = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+    return Matches(plan, segment, keys, tuple(match.causes for match in found))
+
+
+def match_again(before: Matches, plan: Plan) -> Matches:
+    """What matches after an edit of the rules: only territories whose rules changed are computed anew."""
+    same_tree = np.array_equal(plan.territory_ids, before.plan.territory_ids) and np.array_equal(
+        plan.ends, before.plan.ends
+    )
+    if not same_tree:
+        return match_all(plan, before.segment)
+    pairs = zip(plan.recipes, before.plan.recipes, strict=True)
+    edited = [place for place, (now, then) in enumerate(pairs) if now is not then and now != then]
+    if not edited:
+        return Matches(plan, before.segment, before.keys, before.causes)
+    if len(edited) > len(plan.recipes) // 4:
+        return match_all(plan, before.segment)
+    changed = np.zeros(len(plan.recipes), np.bool_)
+    changed[edited] = True
+    kept = before.keys[~changed[places_of(before.keys)]]
+    selector = Selector(before.segment)
+    found = {place: match_territory(selector, plan.recipes[place]) for place in edited}
+    new = np.sort(np.concatenate([_keys(place, match) for place, match in found.items()]))
+    keys = np.insert(kept, np.searchsorted(kept, new), new)
+    causes = tuple(found[place].causes if place in found else old for place, old in enumerate(before.causes))
+    return Matches(plan, before.segment, keys, causes)

@@ -60,7 +60,7 @@ _TEXTUAL = frozenset({Operator.CONTAINS, Operator.NOT_CONTAINS, Operator.STARTS_
 ALLOWED: Mapping[DataType, frozenset[Operator]] = MappingProxyType(
     {
         DataType.TEXT: _EQUALITY | _TEXTUAL | ORDERING | {Operator.BETWEEN},
-        DataType.POSTAL_CODE: _EQUALITY | _TEXTUAL,
+        DataType.POSTAL_CODE: _EQUALITY | _TEXTUAL | ORDERING | {Operator.BETWEEN},
         DataType.PICKLIST: _EQUALITY | _TEXTUAL,
         DataType.NUMBER: _EQUALITY | ORDERING | {Operator.BETWEEN},
         DataType.CURRENCY: _EQUALITY | ORDERING | {Operator.BETWEEN},
@@ -157,14 +157,20 @@ def postal_shape(key: str) -> str:
     return "".join("9" if char.isdecimal() else "a" for char in key)
 
 
+def postal_part(key: str, bound: str) -> str | None:
+    """The part of a postal key that is compared in order with a bound: as long as it; None for another format."""
+    part = key[: len(bound)]
+    return part if postal_shape(part) == postal_shape(bound) else None
+
+
 def in_range(key: str, bounds: PostalRange) -> bool:
     """Whether a postal key lies in a range.
 
     Only the part as long as the bounds counts, so that an extended code (ZIP+4) lies where its beginning does; a code
     of another format is in no range.
     """
-    part = key[: len(bounds.low)]
-    return postal_shape(part) == postal_shape(bounds.low) and bounds.low <= part <= bounds.high
+    part = postal_part(key, bounds.low)
+    return part is not None and bounds.low <= part <= bounds.high
 
 
 def _number(text: str) -> Decimal:
@@ -237,11 +243,16 @@ def compile_criterion(criterion: Criterion, definition: FieldDef) -> CompiledCri
         possible = ", ".join(sorted(ALLOWED[data_type]))
         raise Invalid(f"{definition.label} takes {possible}; not {criterion.operator}.", field=["operator"])
     _check_count(criterion)
-    values = tuple(_TYPED[data_type](value) for value in criterion.values)
+    entered = criterion.values
+    if data_type is DataType.POSTAL_CODE and criterion.operator is Operator.BETWEEN:
+        entered = ("..".join(entered),)
+    values = tuple(_TYPED[data_type](value) for value in entered)
     if criterion.operator is Operator.WITHIN:
         _check_circle(values)
     if criterion.operator in _TEXTUAL and any(isinstance(value, PostalRange) or not value for value in values):
         raise Invalid(f"{criterion.operator} takes texts that are not empty.", field=["values"])
+    if criterion.operator in ORDERING and isinstance(values[0], PostalRange):
+        raise Invalid(f"{criterion.operator} takes one code, not a range.", field=["values"])
     return CompiledCriterion(criterion.number, criterion.field, data_type, criterion.operator, values)
 
 
@@ -276,6 +287,11 @@ def _any_equal(criterion: CompiledCriterion, value: Value) -> bool:
 
 def _ordered(criterion: CompiledCriterion, value: Value) -> bool:
     bound: object = criterion.values[0]
+    if criterion.data_type is DataType.POSTAL_CODE:
+        part = postal_part(str(value), str(bound))
+        if part is None:
+            return False
+        value = part
     first: Callable[[object, object], bool] = lambda a, b: a < b  # type: ignore[operator]  # noqa: E731 - same type by construction
     return {
         Operator.LESS: first(value, bound),
@@ -286,6 +302,8 @@ def _ordered(criterion: CompiledCriterion, value: Value) -> bool:
 
 
 def _between(criterion: CompiledCriterion, value: Value) -> bool:
+    if criterion.data_type is DataType.POSTAL_CODE:
+        return _any_equal(criterion, value)
     low, high = criterion.values
     return bool(low <= value <= high)  # type: ignore[operator]  # same type by construction
 
@@ -304,9 +322,13 @@ def _holds(criterion: CompiledCriterion, value: Value) -> bool:
     return _any_equal(criterion, value)
 
 
-def typed_value(data_type: DataType, value: object) -> Value | None:
-    """An object's value in the form in which criteria compare it; None when it is missing."""
-    if value is None:
+def typed_value(data_type: DataType, value: object) -> object:
+    """An object's value in the form in which criteria compare it; None when it is missing.
+
+    value: text, number, date or bool by the field's type; for MULTI_PICKLIST a list of texts; for LOCATION a pair
+    (latitude, longitude) in degrees.
+    """
+    if value is None or value in ([], ()):
         return None
     if data_type in {DataType.TEXT, DataType.PICKLIST}:
         return fold(str(value))
@@ -314,30 +336,30 @@ def typed_value(data_type: DataType, value: object) -> Value | None:
         return postal_key(str(value))
     if data_type in {DataType.NUMBER, DataType.CURRENCY}:
         return Decimal(str(value))
-    if isinstance(value, bool | date):
+    if data_type is DataType.MULTI_PICKLIST:
+        return frozenset(fold(str(item)) for item in value)  # type: ignore[attr-defined]  # a list by contract
+    if isinstance(value, bool | date | tuple):
         return value
     raise TypeError(f"{value!r} is no {data_type}")
 
 
-def matches(criterion: CompiledCriterion, value: object) -> bool:
-    """Whether an object's value satisfies the criterion; None is a missing value. Two-valued.
-
-    value: text, number, date or bool by the field's type; for MULTI_PICKLIST a list of texts; for LOCATION a pair
-    (latitude, longitude) in degrees.
-    """
+def holds(criterion: CompiledCriterion, typed: object) -> bool:
+    """Whether a value, as `typed_value` makes it, satisfies the criterion. Two-valued."""
     if criterion.operator is Operator.IS_NULL:
-        return value is None or value in ([], ())
-    if value is None or value in ([], ()):
+        return typed is None
+    if typed is None:
         return criterion.operator in NEGATIVE
     if criterion.data_type is DataType.LOCATION:
-        point: tuple[float, float] = value  # type: ignore[assignment]  # a pair by contract
+        point: tuple[float, float] = typed  # type: ignore[assignment]  # a pair by contract
         centre_latitude, centre_longitude, limit = (float(str(v)) for v in criterion.values)
         return distance_km(*point, centre_latitude, centre_longitude) <= limit
     if criterion.data_type is DataType.MULTI_PICKLIST:
-        held = {fold(str(item)) for item in value}  # type: ignore[attr-defined]  # a list by contract
-        found = any(wanted in held for wanted in criterion.values)
+        found = not frozenset(criterion.values).isdisjoint(typed)  # type: ignore[arg-type]  # a set by contract
     else:
-        typed = typed_value(criterion.data_type, value)
-        assert typed is not None  # noqa: S101 - None was answered above
-        found = _holds(criterion, typed)
+        found = _holds(criterion, typed)  # type: ignore[arg-type]  # a value by contract
     return found != (criterion.operator in NEGATIVE)
+
+
+def matches(criterion: CompiledCriterion, value: object) -> bool:
+    """Whether an object's value, as `typed_value` takes it, satisfies the criterion; None is a missing value."""
+    return holds(criterion, typed_value(criterion.data_type, value))

@@ -1,6 +1,6 @@
 """Which territory an opportunity rolls up to (docs/domain.md, "Opportunity alignment")."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,3 +85,10 @@ def judge(candidates: Sequence[Candidate]) -> Sequence[Standing]:
         return Standing.LESS_DEEP if candidate.depth < depth else Standing.TIED
 
     return [standing(candidate) for candidate in candidates]
+
+
+AlignmentPolicy = Callable[[Sequence[Candidate]], Decision]
+"""Decides among an account's territories; `align` is the policy of docs/domain.md, and any other can take its place.
+
+A policy answers the same for the same candidates, whatever their order, so that aligning again changes nothing.
+"""

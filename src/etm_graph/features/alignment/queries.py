@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import polars as pl
 from polars._typing import PolarsDataType
 from sqlalchemy import Row, and_, literal, null, select, union_all
 
 from etm_graph.core.errors import NotFound
+from etm_graph.analytics.aligning import Territories
 from etm_graph.core.opportunities import AlignmentCause
 from etm_graph.db.paging import Order
 from etm_graph.db.sessions import ReadSession
@@ -24,9 +26,9 @@ STANDING: Mapping[str, PolarsDataType] = {
     "territory_id": pl.Int64,
     "manual": pl.Boolean,
     "by_rule": pl.Boolean,
-    "rule_ids": pl.List(pl.Int64),
+    "rules": pl.String,
 }
-"""Columns of assignments in memory."""
+"""Columns of stored assignments; rules are ids parted by blanks."""
 
 
 async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
@@ -37,16 +39,9 @@ async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFr
     )
     if not text:
         return pl.DataFrame(schema=STANDING)
-    names = list(STANDING)
-    plain = {name: pl.String if name in {"manual", "by_rule", "rule_ids"} else pl.Int64 for name in names}
-    frame = pl.read_csv(BytesIO(text), has_header=False, new_columns=names, schema=plain)
-    rules = (
-        pl.col("rule_ids")
-        .fill_null("")
-        .str.split(" ")
-        .list.eval(pl.element().filter(pl.element() != "").cast(pl.Int64))
-    )
-    return frame.with_columns(pl.col("manual") == "t", pl.col("by_rule") == "t", rules)
+    plain = {name: pl.Int64 if name in {"object_id", "territory_id"} else pl.String for name in STANDING}
+    frame = pl.read_csv(BytesIO(text), has_header=False, new_columns=list(STANDING), schema=plain)
+    return frame.with_columns(pl.col("manual") == "t", pl.col("by_rule") == "t", pl.col("rules").fill_null(""))
 
 
 async def manual_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
@@ -121,14 +116,19 @@ async def frozen_accounts(session: ReadSession) -> list[int]:
 
 
 async def places(session: ReadSession, model_id: int) -> pl.DataFrame:
-    """A model's territories as alignment sees them: territory_id, path, type_priority, depth."""
-    priorities = {row.type_id: row.priority for row in await models.type_priorities(session, [model_id])}
+    """Where a model's territories are: territory_id, path."""
     rows = await territories.all_nodes(session, model_id)
-    return pl.DataFrame(
-        [(row.id, row.path, priorities.get(row.type_id, 0), row.depth) for row in rows],
-        schema={"territory_id": pl.Int64, "path": pl.String, "type_priority": pl.Int64, "depth": pl.Int64},
-        orient="row",
-    )
+    schema = {"territory_id": pl.Int64, "path": pl.String}
+    return pl.DataFrame([(row.id, row.path) for row in rows], schema=schema, orient="row")
+
+
+async def aligned_territories(session: ReadSession, model_id: int) -> Territories:
+    """A model's territories in preorder, as alignment sees them."""
+    priorities = {row.type_id: row.priority for row in await models.type_priorities(session, [model_id])}
+    rows = sorted(await territories.all_nodes(session, model_id), key=lambda row: str(row.path))
+    columns = [(row.id, priorities.get(row.type_id, 0), row.depth) for row in rows]
+    ids, found, depths = np.array(columns, np.int64).reshape(-1, 3).T
+    return Territories(ids, found, depths)
 
 
 async def alignments_of(

@@ -1,7 +1,7 @@
 """Reading assignment rules, their links, and whole rule sets for the engine."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -107,11 +107,18 @@ def _rule(row: Row[Any], fields: Mapping[str, FieldDef]) -> Rule:
     return Rule(row.id, row.developer_name, row.object_type, row.is_active, compiled, logic)
 
 
-async def load_rule_set(session: ReadSession, model_id: int, fields: Mapping[str, FieldDef]) -> RuleSet:
+async def load_rule_set(
+    session: ReadSession,
+    model_id: int,
+    fields: Mapping[str, FieldDef],
+    known: MutableMapping[tuple[int, int], Rule] | None = None,
+) -> RuleSet:
     """Everything that decides a model's assignments by rule, whoever asks: three statements.
 
     fields: the standard and custom fields that criteria may name; a rule over a field that is gone is switched off.
+    known: rules that were compiled before, by id and version; new ones are added.
     """
+    compiled = {} if known is None else known
     nodes = [
         Node(row.id, row.parent_id, row.path, row.rule_combination, row.inherit_only)
         for row in await territories.all_nodes(session, model_id)
@@ -119,12 +126,20 @@ async def load_rule_set(session: ReadSession, model_id: int, fields: Mapping[str
     rules = await session.rows(select(assignment_rule).where(assignment_rule.c.model_id == model_id))
     links = await session.rows(select(rule_link).where(rule_link.c.model_id == model_id))
     usable = [row for row in rules if all(item["field"] in fields for item in row.criteria)]
-    known = {row.id for row in usable}
+    used = {row.id for row in usable}
     return RuleSet(
         tuple(nodes),
-        tuple(_rule(row, fields) for row in usable),
-        tuple(Link(row.rule_id, row.territory_id, row.applies_to_descendants) for row in links if row.rule_id in known),
+        tuple(_compiled(row, fields, compiled) for row in usable),
+        tuple(Link(row.rule_id, row.territory_id, row.applies_to_descendants) for row in links if row.rule_id in used),
     )
+
+
+def _compiled(row: Row[Any], fields: Mapping[str, FieldDef], known: MutableMapping[tuple[int, int], Rule]) -> Rule:
+    key = row.id, row.version
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _rule(row, fields)
+    return found
 
 
 async def places_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:

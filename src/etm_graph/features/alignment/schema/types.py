@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-import polars as pl
 import strawberry
 
 from etm_graph.core.access import Act, Kind
@@ -11,7 +10,7 @@ from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.core.opportunities import AlignmentCause, AlignmentReason
 from etm_graph.db.paging import decode_cursor, encode_cursor
 from etm_graph.features.alignment import queries
-from etm_graph.features.alignment.service import Engine, Sums
+from etm_graph.features.alignment.service import AssignedRow, Engine, Sums
 from etm_graph.features.crm.schema.types import Account, Opportunity, load_accounts
 from etm_graph.features.models import queries as models
 from etm_graph.features.models.schema.types import TerritoryModel
@@ -130,12 +129,6 @@ async def _sums(territories: Sequence[Territory], context: Context) -> list[Terr
     return answer
 
 
-def _page(frame: pl.DataFrame, after: str | None, size: int) -> tuple[pl.DataFrame, bool]:
-    if after is not None:
-        frame = frame.filter(pl.col("object_id") > int(str(decode_cursor(queries.BY_ACCOUNT, after)[0])))
-    return frame.head(size), frame.height > size
-
-
 async def _count_assignments(territories: Sequence[Territory], context: Context) -> list[int]:
     return [0 if sums is None else sums.account_count for sums in await _sums(territories, context)]
 
@@ -151,17 +144,20 @@ async def _assignments(
     for territory in territories:
         state = states.get(territory.model_key)
         if state is not None and _may(context, Act.READ, territory, state):
-            frame, more = _page(by_model[territory.model_key].of_territory(territory.key), after, page.size)
+            last = -1 if after is None else int(str(decode_cursor(queries.BY_ACCOUNT, after)[0]))
+            rows, more = by_model[territory.model_key].page_of(territory.key, last, page.size)
         else:
-            frame, more = pl.DataFrame(schema=queries.STANDING), False
-        answer.append(_connection(territory, frame, after=after, more=more))
+            rows, more = [], False
+        answer.append(_connection(territory, rows, after=after, more=more))
     return answer
 
 
-def _connection(territory: Territory, frame: pl.DataFrame, *, after: str | None, more: bool) -> Connection[Assignment]:
+def _connection(
+    territory: Territory, rows: Sequence[AssignedRow], *, after: str | None, more: bool
+) -> Connection[Assignment]:
     nodes = [
-        Assignment(account_key=row[0], manual=row[1], by_rule=row[2], rule_keys=row[3])
-        for row in frame.select("object_id", "manual", "by_rule", "rule_ids").iter_rows()
+        Assignment(account_key=row.object_id, manual=row.manual, by_rule=row.by_rule, rule_keys=list(row.rule_ids))
+        for row in rows
     ]
     cursors = [encode_cursor(queries.BY_ACCOUNT, [node.account_key]) for node in nodes]
     info = PageInfo(
@@ -182,15 +178,13 @@ async def _previews(parents: Sequence[TerritoryModel], context: Context) -> list
             answer.append(None)
             continue
         found = await engine.assignments(session, model.key, model.model_state)
-        per_account = found.pairs.group_by("object_id").len()
-        assigned = per_account.height
         answer.append(
             AssignmentPreview(
                 account_count=found.accounts,
-                assigned_count=assigned,
-                unassigned_count=found.accounts - assigned,
-                assignment_count=found.pairs.height,
-                overlap_count=per_account.filter(pl.col("len") > 1).height,
+                assigned_count=found.assigned,
+                unassigned_count=found.accounts - found.assigned,
+                assignment_count=found.count,
+                overlap_count=found.overlaps,
                 head=BigInt(found.head),
                 crm_sequence=BigInt(found.crm_seq),
             )

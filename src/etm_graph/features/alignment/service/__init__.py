@@ -1,8 +1,9 @@
 """Use cases of assignments: the engine, runs, assignments by hand, exclusions."""
 
+from etm_graph.features.alignment.service.answers import AssignedRow, Assignments, Sums
 from etm_graph.features.alignment.service.copying import copy_decisions
 from etm_graph.features.alignment.service.deciding import write_assignments, write_exclusions
-from etm_graph.features.alignment.service.engine import STORED, Assignments, Engine, Sums
+from etm_graph.features.alignment.service.engine import STORED, Engine
 from etm_graph.features.alignment.service.manual import (
     assign_account,
     exclude_account,
@@ -20,6 +21,7 @@ from etm_graph.features.alignment.service.runs import (
 
 __all__ = [
     "STORED",
+    "AssignedRow",
     "Assignments",
     "Engine",
     "Sums",

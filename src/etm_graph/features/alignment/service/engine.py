@@ -1,7 +1,7 @@
 """The engine: who is assigned to what in any model, at the position that an answer names.
 
 Drafts are derived by rules and never written; active and archived models are read from their rows. Both are the same
-frame afterwards, kept for the last few positions.
+arrays afterwards, kept for the last few positions. After an edit only what it touches is computed anew.
 """
 
 import asyncio
@@ -10,47 +10,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import polars as pl
 
-from etm_graph.analytics.aligning import align_all
+from etm_graph.analytics.aligning import Territories, align_all
+from etm_graph.analytics.arrays import Floats, Ints
 from etm_graph.analytics.copies import Copy, Snapshot
-from etm_graph.analytics.matching import match_all
-from etm_graph.analytics.predicates import prepare
-from etm_graph.core.assignment import RuleSet
+from etm_graph.analytics.matching import Matches, match_again, match_all
+from etm_graph.analytics.plans import Plan, make_plan
+from etm_graph.analytics.preparing import prepare
+from etm_graph.analytics.segments import Segment
+from etm_graph.analytics.settling import FROZEN, PeoplesWill, Settled, make_pairs, places_by_id, settle, will_of
+from etm_graph.core.assignment import Rule
 from etm_graph.core.changes import CRM_STREAM
 from etm_graph.core.lifecycle import ModelState
+from etm_graph.core.opportunities import AlignmentPolicy, align
 from etm_graph.db.sessions import ReadSession
 from etm_graph.events.log import read_heads
 from etm_graph.features.alignment import queries
+from etm_graph.features.alignment.service.answers import Assignments, Sums
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.models.queries import active_model_id
 from etm_graph.features.rules.queries import load_rule_set
 
-KEPT = 8
+KEPT = 6
 """Positions whose answers are kept in memory."""
 
 STORED = frozenset({ModelState.ACTIVE, ModelState.ARCHIVING, ModelState.ARCHIVING_FAILED, ModelState.ARCHIVED})
 """States in which a model's assignments are rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignments:
-    """A model's assignments at one position.
-
-    pairs: object_id, territory_id, manual, by_rule, rule_ids. decisions: account_id, territory_id, reason.
-    accounts: how many accounts there are. head: of the model's stream. crm_seq: of the crm stream.
-    """
-
-    pairs: pl.DataFrame
-    decisions: pl.DataFrame
-    accounts: int
-    head: int
-    crm_seq: int
-
-    def of_territory(self, territory_id: int) -> pl.DataFrame:
-        """A territory's pairs, by account."""
-        return self.pairs.filter(pl.col("territory_id") == territory_id).sort("object_id")
-
 
 Position = tuple[int, int, int, str]
 """Model, its head, the crm stream's head, the columns' signature."""
@@ -58,13 +45,27 @@ Position = tuple[int, int, int, str]
 Kept = TypeVar("Kept")
 
 
-class Engine:
-    """Assignments of any model, and what they sum up to."""
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A model's rules and territories at one number of its structure."""
 
-    def __init__(self, accounts: Copy) -> None:
+    structure_head: int
+    signature: str
+    plan: Plan
+    territories: Territories
+
+
+class Engine:
+    """Assignments of any model, and what they sum up to. policy: decides where opportunities go."""
+
+    def __init__(self, accounts: Copy, policy: AlignmentPolicy = align) -> None:
         self._accounts = accounts
+        self._policy = policy
         self._kept: OrderedDict[Position, Assignments] = OrderedDict()
         self._sums: OrderedDict[Position, Mapping[int, Sums]] = OrderedDict()
+        self._layouts: OrderedDict[int, Layout] = OrderedDict()
+        self._matches: OrderedDict[int, Matches] = OrderedDict()
+        self._rules: dict[tuple[int, int], Rule] = {}
         self._pipeline: tuple[int, str, pl.DataFrame] | None = None
 
     async def snapshot(self, session: ReadSession) -> Snapshot:
@@ -77,110 +78,132 @@ class Engine:
         listed = ",".join(str(int(account_id)) for account_id in account_ids)
         return prepare(await crm.account_facts(session, fields, f"a.id IN ({listed})"), fields.values())
 
-    async def _position(self, session: ReadSession, model_id: int) -> tuple[Position, Snapshot]:
-        heads = await read_heads(session, [model_id, CRM_STREAM])
-        snapshot = await self.snapshot(session)
-        return (model_id, heads[model_id].head, heads[CRM_STREAM].head, snapshot.signature), snapshot
-
     async def assignments(self, session: ReadSession, model_id: int, state: ModelState) -> Assignments:
         """A model's assignments as the session sees them."""
         position, snapshot = await self._position(session, model_id)
         found = self._kept.get(position)
         if found is None:
+            layout = await self.layout(session, model_id, snapshot.signature)
             if state in STORED:
-                pairs = await queries.standing_assignments(session, model_id)
+                settled = _stored(await queries.standing_assignments(session, model_id), snapshot, layout)
             else:
-                pairs = await self.derive(session, model_id, snapshot.frame)
-            places = await queries.places(session, model_id)
-            decisions = await asyncio.to_thread(align_all, pairs, places)
-            found = Assignments(pairs, decisions, snapshot.frame.height, position[1], position[2])
+                settled = await self._derive(session, model_id, snapshot, layout)
+            decided = await asyncio.to_thread(align_all, settled.rows, settled.places, layout.territories, self._policy)
+            found = Assignments(snapshot, layout.territories, settled, decided, position[1], position[2])
             _keep(self._kept, position, found)
         return found
 
-    async def derive(self, session: ReadSession, model_id: int, frame: pl.DataFrame) -> pl.DataFrame:
-        """What rules, hands, exclusions and freezes make of these accounts (docs/domain.md, "Rules")."""
-        rule_set = await load_rule_set(session, model_id, await crm.account_fields(session))
+    async def _position(self, session: ReadSession, model_id: int) -> tuple[Position, Snapshot]:
+        snapshot = await self.snapshot(session)
+        heads = await read_heads(session, [model_id, CRM_STREAM])
+        signature = snapshot.signature
+        if len(snapshot.rows_where(FROZEN)):
+            active = await active_model_id(session)
+            signature += f":{active}:{0 if active is None else (await read_heads(session, [active]))[active].head}"
+        return (model_id, heads[model_id].head, heads[CRM_STREAM].head, signature), snapshot
+
+    async def layout(self, session: ReadSession, model_id: int, signature: str) -> Layout:
+        """A model's rules and territories as the session sees them; kept until its structure changes."""
+        head = (await read_heads(session, [model_id]))[model_id].structure_head
+        found = self._layouts.get(model_id)
+        if found is None or (found.structure_head, found.signature) != (head, signature):
+            fields = await crm.account_fields(session)
+            rule_set = await load_rule_set(session, model_id, fields, self._rules)
+            plan = await asyncio.to_thread(make_plan, rule_set)
+            found = Layout(head, signature, plan, await queries.aligned_territories(session, model_id))
+            _keep(self._layouts, model_id, found)
+        return found
+
+    async def _derive(self, session: ReadSession, model_id: int, snapshot: Snapshot, layout: Layout) -> Settled:
+        """What rules, hands, exclusions and freezes make of all accounts (docs/domain.md, "Rules")."""
+        will = await self._will(session, model_id, snapshot, layout.plan.territory_ids)
+        base, overlay = await asyncio.to_thread(self._match, model_id, snapshot, layout.plan)
+        return await asyncio.to_thread(settle, snapshot, base, overlay, will)
+
+    def _match(self, model_id: int, snapshot: Snapshot, plan: Plan) -> tuple[Matches, Matches]:
+        before = self._matches.get(model_id)
+        if before is None or before.segment is not snapshot.base:
+            base = match_all(plan, snapshot.base)
+        else:
+            base = match_again(before, plan)
+        _keep(self._matches, model_id, base)
+        return base, match_all(plan, snapshot.overlay)
+
+    async def derive(self, session: ReadSession, model_id: int) -> Assignments:
+        """What a model's rules, hands, exclusions and freezes make of all accounts, whatever its state."""
+        position, snapshot = await self._position(session, model_id)
+        layout = await self.layout(session, model_id, snapshot.signature)
+        settled = await self._derive(session, model_id, snapshot, layout)
+        decided = await asyncio.to_thread(align_all, settled.rows, settled.places, layout.territories, self._policy)
+        return Assignments(snapshot, layout.territories, settled, decided, position[1], position[2])
+
+    async def derive_some(self, session: ReadSession, model_id: int, account_ids: Sequence[int]) -> Assignments:
+        """The same of some accounts only, as the session sees them, its own writes included."""
+        fields = await crm.account_fields(session)
+        signature = await crm.facts_signature(session, fields)
+        base = Segment(await self.facts(session, account_ids))
+        snapshot = Snapshot(base, Segment(base.frame.clear()), np.empty(0, np.int64), 0, signature)
+        layout = await self.layout(session, model_id, signature)
+        will = await self._will(session, model_id, snapshot, layout.plan.territory_ids)
+        matches = (match_all(layout.plan, snapshot.base), match_all(layout.plan, snapshot.overlay))
+        settled = settle(snapshot, *matches, will)
+        decided = align_all(settled.rows, settled.places, layout.territories, self._policy)
+        return Assignments(snapshot, layout.territories, settled, decided, 0, 0)
+
+    @staticmethod
+    async def _will(session: ReadSession, model_id: int, snapshot: Snapshot, territory_ids: Ints) -> PeoplesWill:
         manual = await queries.manual_assignments(session, model_id)
         excluded = await queries.exclusions(session, model_id)
-        frozen = await queries.frozen_accounts(session)
-        kept = await queries.frozen_assignments(session, await active_model_id(session), model_id) if frozen else None
-        return await asyncio.to_thread(_derive, rule_set, frame, manual, excluded, frozen, kept)
+        carried = manual.clear()
+        if len(snapshot.rows_where(FROZEN)):
+            carried = await queries.frozen_assignments(session, await active_model_id(session), model_id)
+        return will_of(snapshot, territory_ids, manual, excluded, carried)
 
-    async def sums(self, session: ReadSession, model_id: int, state: ModelState) -> "Mapping[int, Sums]":
+    async def sums(self, session: ReadSession, model_id: int, state: ModelState) -> Mapping[int, Sums]:
         """Each territory's accounts, revenue and open pipeline, in corporate currency, by territory."""
         position, snapshot = await self._position(session, model_id)
         found = self._sums.get(position)
         if found is None:
             assignments = await self.assignments(session, model_id, state)
-            pipeline = await self._pipeline_at(session, position[2], snapshot.signature)
-            found = await asyncio.to_thread(_sum_up, assignments, snapshot.frame, pipeline)
+            pipeline = await self._pipeline_at(session, position[2], snapshot)
+            found = await asyncio.to_thread(assignments.sums, pipeline)
             _keep(self._sums, position, found)
         return found
 
-    async def _pipeline_at(self, session: ReadSession, crm_seq: int, signature: str) -> pl.DataFrame:
-        if self._pipeline is None or self._pipeline[:2] != (crm_seq, signature):
-            self._pipeline = (crm_seq, signature, await crm.pipeline_by_account(session))
-        return self._pipeline[2]
+    async def _pipeline_at(self, session: ReadSession, crm_seq: int, snapshot: Snapshot) -> Floats:
+        """Open pipeline by row of the snapshot."""
+        if self._pipeline is None or self._pipeline[:2] != (crm_seq, snapshot.signature):
+            self._pipeline = (crm_seq, snapshot.signature, await crm.pipeline_by_account(session))
+        frame = self._pipeline[2]
+        by_row = np.zeros(snapshot.base.height + snapshot.overlay.height)
+        rows = snapshot.rows(frame["account_id"].to_numpy())
+        by_row[rows[rows >= 0]] = frame["pipeline"].to_numpy()[rows >= 0]
+        return by_row
 
 
-def _keep(where: OrderedDict[Position, Kept], position: Position, value: Kept) -> None:
-    where[position] = value
+def _keep(where: "OrderedDict[Key, Kept]", key: "Key", value: Kept) -> None:
+    where[key] = value
+    where.move_to_end(key)
     while len(where) > KEPT:
         where.popitem(last=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """What a territory has: accounts, their revenue, and open pipeline of the opportunities aligned to it."""
-
-    accounts: int = 0
-    annual_revenue: float = 0.0
-    pipeline: float = 0.0
+Key = TypeVar("Key")
 
 
-def _derive(
-    rule_set: RuleSet,
-    frame: pl.DataFrame,
-    manual: pl.DataFrame,
-    excluded: pl.DataFrame,
-    frozen: Sequence[int],
-    kept: pl.DataFrame | None,
-) -> pl.DataFrame:
-    ruled = match_all(rule_set, frame, excluded)
-    if kept is not None:
-        here = frame["id"]
-        carried = kept.filter(pl.col("object_id").is_in(here.implode())).with_columns(
-            pl.lit([], dtype=pl.List(pl.Int64)).alias("rule_ids")
-        )
-        ruled = pl.concat([ruled.filter(~pl.col("object_id").is_in(list(frozen))), carried])
-    by_hand = manual.filter(pl.col("object_id").is_in(frame["id"].implode()))
-    keys = ["object_id", "territory_id"]
-    marked = ruled.with_columns(by_rule=pl.lit(True)).join(
-        by_hand.with_columns(manual=pl.lit(True)),
-        on=keys,
-        how="full",
-        coalesce=True,
+def _stored(pairs: pl.DataFrame, snapshot: Snapshot, layout: Layout) -> Settled:
+    """Rows of the database in the engine's form."""
+    rows = snapshot.rows(pairs["object_id"].to_numpy())
+    places = places_by_id(layout.plan.territory_ids, pairs["territory_id"].to_numpy())
+    known = np.flatnonzero((rows >= 0) & (places >= 0))
+    order = known[np.lexsort((places[known], rows[known]))]
+    lists = pairs["rules"].unique().sort()
+    causes = [tuple(int(number) for number in text.split()) for text in lists]
+    cause = lists.search_sorted(pairs["rules"]).to_numpy()
+    return Settled(
+        make_pairs(rows, places),
+        pairs["manual"].to_numpy()[order],
+        pairs["by_rule"].to_numpy()[order],
+        cause[order].astype(np.int64),
+        tuple(causes),
     )
-    return marked.select(
-        *keys,
-        pl.col("manual").fill_null(value=False),
-        pl.col("by_rule").fill_null(value=False),
-        pl.col("rule_ids").fill_null(pl.lit([], dtype=pl.List(pl.Int64))),
-    )
-
-
-def _sum_up(assignments: Assignments, frame: pl.DataFrame, pipeline: pl.DataFrame) -> Mapping[int, Sums]:
-    revenue = frame.select(pl.col("id").alias("object_id"), pl.col("annual_revenue"))
-    accounts = (
-        assignments.pairs.join(revenue, on="object_id", how="left")
-        .group_by("territory_id")
-        .agg(pl.len().alias("accounts"), pl.col("annual_revenue").sum())
-    )
-    money = (
-        assignments.decisions.drop_nulls("territory_id")
-        .join(pipeline, on="account_id")
-        .group_by("territory_id")
-        .agg(pl.col("pipeline").sum())
-    )
-    rows = accounts.join(money, on="territory_id", how="full", coalesce=True).fill_null(0)
-    return {row[0]: Sums(row[1], row[2], row[3]) for row in rows.iter_rows()}

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import polars as pl
 from sqlalchemy import text
 
-from etm_graph.analytics.aligning import align_all
 from etm_graph.core.changes import CRM_STREAM
 from etm_graph.db.sessions import WriteSession
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.alignment import queries
+from etm_graph.features.alignment.service.answers import Assignments
 from etm_graph.features.alignment.service.engine import Engine
 from etm_graph.features.alignment.service.writing import write_alignment, write_assignments
 from etm_graph.features.crm import queries as crm
@@ -21,23 +19,19 @@ async def run_all(work: UnitOfWork, engine: Engine, model_id: int) -> int:
     """Compute a locked model for all accounts and write the difference; returns how many assignments changed."""
     session = work.session
     await session.execute(text("SET LOCAL statement_timeout = 0"))  # as long as it takes for all accounts
-    snapshot = await engine.snapshot(session)
-    pairs = await engine.derive(session, model_id, snapshot.frame)
-    return await _write(work, model_id, pairs, None)
+    return await _write(work, model_id, await engine.derive(session, model_id), None)
 
 
 async def run_accounts(work: UnitOfWork, engine: Engine, model_id: int, account_ids: Sequence[int]) -> int:
     """Compute a locked model for some accounts and write the difference; returns how many assignments changed."""
-    frame = await engine.facts(work.session, account_ids)
-    pairs = await engine.derive(work.session, model_id, frame)
-    return await _write(work, model_id, pairs, account_ids)
+    found = await engine.derive_some(work.session, model_id, account_ids)
+    return await _write(work, model_id, found, account_ids)
 
 
-async def _write(work: UnitOfWork, model_id: int, pairs: pl.DataFrame, account_ids: Sequence[int] | None) -> int:
+async def _write(work: UnitOfWork, model_id: int, found: Assignments, account_ids: Sequence[int] | None) -> int:
     session: WriteSession = work.session
-    changed = await write_assignments(session, model_id, pairs, work.now, account_ids)
-    decisions = align_all(pairs, await queries.places(session, model_id))
-    return changed + await write_alignment(session, model_id, decisions, account_ids)
+    changed = await write_assignments(session, model_id, found.pairs, work.now, account_ids)
+    return changed + await write_alignment(session, model_id, found.decisions, account_ids)
 
 
 async def reassign_accounts(work: UnitOfWork, engine: Engine, account_ids: Sequence[int]) -> None:

@@ -2,8 +2,10 @@
 
 from etm_graph.features.crm.queries.deals import opportunity_facts, opportunity_facts_since, rates_signature
 from etm_graph.features.crm.queries.facts import (
+    ALWAYS,
     account_facts,
     account_facts_since,
+    all_account_facts,
     facts_signature,
     pipeline_by_account,
 )
@@ -67,6 +69,7 @@ from etm_graph.features.crm.queries.records import (
 )
 
 __all__ = [
+    "ALWAYS",
     "BY_CLOSE_DATE",
     "BY_NAME",
     "BY_REVENUE",
@@ -88,6 +91,7 @@ __all__ = [
     "accounts_changed_since",
     "accounts_named",
     "accounts_of_opportunities",
+    "all_account_facts",
     "count_accounts",
     "count_users",
     "currencies",

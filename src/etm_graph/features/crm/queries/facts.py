@@ -1,6 +1,6 @@
 """Accounts in columns, as rules see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 from sqlalchemy import select, text
@@ -12,26 +12,51 @@ from etm_graph.events.tables import change
 
 
 async def account_facts(session: ReadSession, fields: Mapping[str, FieldDef], where: str = "") -> pl.DataFrame:
-    """Accounts as rules see them: `id` and a column for each field; revenue in corporate currency at today's rate.
+    """Accounts as rules see them: `id` and a column for each field; money in corporate currency at today's rate.
 
-    where: a condition over `a`, the account, without parameters from outside. Loaded in bulk (COPY), in id order.
+    where: a condition over `a`, the account, without parameters from outside. Loaded in bulk (COPY), in id order. Beside
+    the fields there are latitude, longitude, and excluded_from_realignment as a truth.
     """
-    found = await session.copy_out(_facts_statement(fields, where))
-    schema: dict[str, pl.DataType] = {"id": pl.Int64(), "latitude": pl.Float64(), "longitude": pl.Float64()}
+    schema = dict(ALWAYS)
     for name, field in fields.items():
         if field.data_type is not DataType.LOCATION:
             schema[name] = COLUMN_TYPES[field.data_type]
+    found = await session.copy_out(_facts_statement(fields, where))
     if not found:
         return _with_lists(pl.DataFrame(schema=schema), fields)
-    order = [
-        "id",
-        "latitude",
-        "longitude",
-        *(name for name in fields if fields[name].data_type is not DataType.LOCATION),
-    ]
-    frame = pl.read_csv(found, has_header=False, new_columns=order, schema={name: schema[name] for name in order})
+    plain = {name: pl.String() if kind == pl.Boolean() else kind for name, kind in schema.items()}
+    frame = pl.read_csv(found, has_header=False, new_columns=list(plain), schema=plain)
+    truths = [name for name, kind in schema.items() if kind == pl.Boolean()]
+    frame = frame.with_columns(pl.col(name).is_in(["t", "true"]).alias(name) for name in truths)
     return _with_lists(frame, fields)
 
+
+CHUNK = 200_000
+"""Accounts that are loaded at a time, so that memory is needed for the text of no more of them."""
+
+
+async def all_account_facts(
+    session: ReadSession, fields: Mapping[str, FieldDef], shape: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    """`account_facts` of all accounts, chunk by chunk, each brought into the shape in which it is kept."""
+    chunks = [shape(await account_facts(session, fields, "false"))]
+    after = await session.scalar(text("SELECT min(id) - 1 FROM account"))
+    last = await session.scalar(text("SELECT max(id) FROM account"))
+    while last is not None and after < last:
+        limit = f"(SELECT max(id) FROM (SELECT id FROM account WHERE id > {after} ORDER BY id LIMIT {CHUNK}) c)"
+        until = await session.scalar(text(f"SELECT {limit}"))
+        chunks.append(shape(await account_facts(session, fields, f"a.id > {after} AND a.id <= {until}")))
+        after = until
+    return pl.concat(chunks, how="vertical").rechunk()
+
+
+ALWAYS: Mapping[str, pl.DataType] = {
+    "id": pl.Int64(),
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+    "excluded_from_realignment": pl.Boolean(),
+}
+"""Columns beside the fields."""
 
 COLUMN_TYPES: Mapping[DataType, pl.DataType] = {
     DataType.TEXT: pl.String(),
@@ -56,14 +81,16 @@ def _quoted(text: str) -> str:
 
 
 def _facts_statement(fields: Mapping[str, FieldDef], where: str) -> str:
-    columns = ["a.id", "a.latitude", "a.longitude"]
+    columns = [f"a.{name}" for name in ALWAYS]
+    rate = "coalesce(r.rate, 1)"
     for name, field in fields.items():
         if field.data_type is DataType.LOCATION:
             continue
         custom = name.removeprefix("custom.")
         if custom == name:
-            rate = "coalesce(r.rate, 1)"
             columns.append(f"round(a.annual_revenue * {rate}, 2)" if name == "annual_revenue" else f"a.{name}")
+        elif field.data_type is DataType.CURRENCY:
+            columns.append(f"round((a.custom->>{_quoted(custom)})::numeric * {rate}, 2)")
         elif field.data_type is DataType.MULTI_PICKLIST:
             items = f"jsonb_array_elements_text(nullif(a.custom->{_quoted(custom)}, 'null'))"
             columns.append(f"(SELECT string_agg(item, E'\\x1f') FROM {items} item)")
