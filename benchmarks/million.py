@@ -88,10 +88,14 @@ class Drawn:
     longitude: float = 0.0
     distance: int = 0
 
+    def codes(self) -> str:
+        free = 5 - len(self.prefix)
+        return f"{self.prefix}{'0' * free}..{self.prefix}{'9' * free}"
+
     def criteria(self) -> list[Criterion]:
         if self.kind == "postal":
             return [
-                Criterion(1, "billing_postal_code", Operator.EQUALS, (f"{self.prefix}00..{self.prefix}99",)),
+                Criterion(1, "billing_postal_code", Operator.EQUALS, (self.codes(),)),
                 Criterion(2, "annual_revenue", Operator.GREATER, (str(self.low),)),
                 Criterion(3, "type", Operator.IN, ("Customer", "Prospect")),
             ]
@@ -115,15 +119,16 @@ class Drawn:
         return Rule(self.id, f"R{self.id}", "ACCOUNT", True, compiled, parse(None, [1, 2, 3]))
 
 
-def draw_rules(count: int) -> list[Drawn]:
+def draw_rules(count: int, *, finer: int = 0) -> list[Drawn]:
+    """finer: by how many digits postal ranges and industries are narrower, as in a model that cuts the same market finer."""
     random = np.random.default_rng(11)
     found = []
     for number in range(1, count + 1):
         low = int(random.integers(10**5, 10**6))
         if number % 10 < 7:
-            found.append(Drawn(number, "postal", f"{random.integers(5, 995):03d}", low))
+            found.append(Drawn(number, "postal", f"{random.integers(500, 99_500):05d}"[: 3 + finer], low))
         elif number % 10 < 9:
-            start, least = str(random.integers(111_110, 112_100))[:5], int(random.integers(10, 200))
+            start, least = str(random.integers(111_110, 112_100))[: 5 + finer], int(random.integers(10, 200))
             found.append(Drawn(number, "range", start, 10 * low, 100 * low, least))
         elif number % 20 == 9:
             text = f"{WORDS[random.integers(len(WORDS))]} {random.integers(10, 99)}"

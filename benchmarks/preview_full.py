@@ -67,7 +67,7 @@ def kinds(snapshot: Snapshot, drawn: list[Drawn], *, searching: bool) -> float:
 async def measure(company: Company) -> Result:  # noqa: ARG001 - its accounts are made in memory
     raw = facts()
     frame = prepared(raw)
-    drawn, many = draw_rules(RULES), draw_rules(MANY)
+    drawn, many = draw_rules(RULES), draw_rules(MANY, finer=1)
     found = rule_set(drawn, TERRITORIES)
     began = perf_counter()
     snapshot = snapshot_of(frame)
@@ -94,7 +94,7 @@ async def measure(company: Company) -> Result:  # noqa: ARG001 - its accounts ar
             "memory of the process, MB": round(memory),
             f"{RULES} rules: the indexed 90 %, processor time": few_indexed,
             f"{RULES} rules: contains and within, processor time": few_others,
-            f"{MANY} rules: the indexed 90 %, processor time": many_indexed,
+            f"{MANY} rules, each a tenth as wide: the indexed 90 %, processor time": many_indexed,
             f"{MANY} rules: contains and within, processor time": many_others,
             f"the reference, account by account (from {SAMPLE})": reference(raw, found),
         },

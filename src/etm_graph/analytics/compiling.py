@@ -1,7 +1,7 @@
 """From criteria to terms: what a criterion asks is answered for the distinct values of its field."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,18 +35,18 @@ def _plain(value: Value) -> Any:  # noqa: ANN401 - what the column holds
     return value
 
 
-def _equal(values: pl.Series, wanted: Value) -> Stretch:
+def _equal(values: Sequence[Any], wanted: Value) -> Stretch:
     plain = _plain(wanted)
     low = bisect_left(values, plain)
     return low, low + (low < len(values) and values[low] == plain)
 
 
-def _prefix(values: pl.Series, prefix: str) -> Stretch:
+def _prefix(values: Sequence[Any], prefix: str) -> Stretch:
     low = bisect_left(values, prefix)
     return low, bisect_left(values, True, low, key=lambda value: not value.startswith(prefix))
 
 
-def _part_above(values: pl.Series, bound: str) -> int:
+def _part_above(values: Sequence[Any], bound: str) -> int:
     """The first place whose value, cut to the bound's length, is above the bound."""
     return bisect_left(values, True, key=lambda value: value[: len(bound)] > bound)
 
@@ -68,15 +68,15 @@ def _of_format(column: Column, stretch: Stretch, bound: str) -> list[Stretch]:
     low, high = stretch
     if low >= high:
         return []
-    alike = column.shapes.slice(low, high - low).str.starts_with(postal_shape(bound))
+    alike = column.of_format(postal_shape(bound))[low:high]
     if alike.all():
         return [stretch]
-    lows, highs = runs(alike.to_numpy())
+    lows, highs = runs(alike)
     return [(low + first, low + last) for first, last in zip(lows.tolist(), highs.tolist(), strict=True)]
 
 
 def _postal_range(column: Column, bounds: PostalRange) -> list[Stretch]:
-    stretch = (bisect_left(column.values, bounds.low), _part_above(column.values, bounds.high))
+    stretch = (bisect_left(column.ordered, bounds.low), _part_above(column.ordered, bounds.high))
     return _of_format(column, stretch, bounds.low)
 
 
@@ -86,12 +86,12 @@ def _any_equal(column: Column, criterion: CompiledCriterion) -> list[Stretch]:
         if isinstance(value, PostalRange):
             found += _postal_range(column, value)
         else:
-            found.append(_equal(column.values, value))
+            found.append(_equal(column.ordered, value))
     return found
 
 
 def _ordered(column: Column, criterion: CompiledCriterion) -> list[Stretch]:
-    values, bound = column.values, _plain(criterion.values[0])
+    values, bound = column.ordered, _plain(criterion.values[0])
     below, above = bisect_left(values, bound), bisect_right(values, bound)
     if criterion.data_type is DataType.POSTAL_CODE:
         above = _part_above(values, bound)
@@ -108,11 +108,11 @@ def _between(column: Column, criterion: CompiledCriterion) -> list[Stretch]:
     if criterion.data_type is DataType.POSTAL_CODE:
         return _any_equal(column, criterion)
     low, high = (_plain(value) for value in criterion.values)
-    return [(bisect_left(column.values, low), bisect_right(column.values, high))]
+    return [(bisect_left(column.ordered, low), bisect_right(column.ordered, high))]
 
 
 def _starts_with(column: Column, criterion: CompiledCriterion) -> list[Stretch]:
-    return [_prefix(column.values, str(value)) for value in criterion.values]
+    return [_prefix(column.ordered, str(value)) for value in criterion.values]
 
 
 def _where(truths: Truths) -> list[Stretch]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from etm_graph.analytics.arrays import NO_ROWS, Ints, Rows, Truths, union
+from etm_graph.analytics.arrays import NO_ROWS, Ints, Rows, Truths
 from etm_graph.analytics.compiling import compile_all
 from etm_graph.analytics.plans import Plan, Recipe
 from etm_graph.analytics.segments import Segment
@@ -18,7 +18,7 @@ from etm_graph.analytics.selecting import Selection, select_rows, select_rule
 from etm_graph.core.assignment import Rule
 from etm_graph.core.errors import LimitExceeded
 
-CAUSE_BITS, PLACE_BITS = 18, 18
+CAUSE_BITS, PLACE_BITS, RULE_BITS = 18, 18, 18
 CAUSES_MAX, TERRITORIES_MAX, OBJECTS_MAX = 2**CAUSE_BITS, 2**PLACE_BITS, 2 ** (63 - CAUSE_BITS - PLACE_BITS)
 
 Causes = tuple[tuple[int, ...], ...]
@@ -115,22 +115,36 @@ def _all_match(selector: Selector, recipe: Recipe) -> TerritoryMatch:
 
 
 def _any_match(selector: Selector, recipe: Recipe) -> TerritoryMatch:
-    own = [selector.rows(rule) for rule in recipe.own]
-    rows = selector.narrow(union(own), recipe.inherited)
-    held = np.zeros((len(rows), len(own)), np.bool_)
-    for number, found in enumerate(own):
-        held[np.isin(rows, found, assume_unique=True), number] = True
-    packed = np.packbits(held, axis=1)
-    distinct, cause = np.unique(packed, axis=0, return_inverse=True)
-    if len(distinct) > CAUSES_MAX:
-        raise LimitExceeded(f"At most {CAUSES_MAX} combinations of rules hold in a territory.")
-    passed = [rule.id for rule in recipe.inherited]
-    combinations = np.unpackbits(distinct, axis=1, count=len(own)).astype(np.bool_)
-    causes = tuple(
-        tuple(sorted([*passed, *(rule.id for rule, holds in zip(recipe.own, row, strict=True) if holds)]))
-        for row in combinations.tolist()
-    )
-    return TerritoryMatch(rows, cause.ravel().astype(np.int64), causes)
+    found = [selector.rows(rule).astype(np.int64) << RULE_BITS | number for number, rule in enumerate(recipe.own)]
+    hits = np.sort(np.concatenate(found))
+    rows, numbers = (hits >> RULE_BITS).astype(np.int32), hits & (2**RULE_BITS - 1)
+    firsts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])) if len(rows) else np.empty(0, np.int64)
+    sizes = np.diff(np.append(firsts, len(rows)))
+    cause, combinations = _combine(numbers, firsts, sizes, len(recipe.own))
+    kept = rows[firsts]
+    holds = np.ones(len(kept), np.bool_)
+    for rule in recipe.inherited:
+        holds[holds] = selector.of(rule).check(kept[holds])
+    own, passed = [rule.id for rule in recipe.own], [rule.id for rule in recipe.inherited]
+    causes = tuple(tuple(sorted([*passed, *(own[number] for number in held)])) for held in combinations)
+    return TerritoryMatch(kept[holds], cause[holds], causes)
+
+
+def _combine(numbers: Ints, firsts: Ints, sizes: Ints, rules: int) -> tuple[Ints, list[tuple[int, ...]]]:
+    """For each row which combination of rules holds, and the combinations: those of one rule, then others that occur."""
+    combinations: list[tuple[int, ...]] = [(number,) for number in range(rules)]
+    cause = numbers[firsts].copy()
+    several = sizes > 1
+    if several.any():
+        held = np.zeros((int(several.sum()), rules), np.bool_)
+        held[np.repeat(np.arange(len(held)), sizes[several]), numbers[np.repeat(several, sizes)]] = True
+        distinct, inverse = np.unique(np.packbits(held, axis=1), axis=0, return_inverse=True)
+        if len(distinct) + rules > CAUSES_MAX:
+            raise LimitExceeded(f"At most {CAUSES_MAX} combinations of rules hold in a territory.")
+        cause[several] = rules + inverse.ravel()
+        unpacked = np.unpackbits(distinct, axis=1, count=rules)
+        combinations += [tuple(np.flatnonzero(row).tolist()) for row in unpacked]
+    return cause, combinations
 
 
 def match_territory(selector: Selector, recipe: Recipe | None) -> TerritoryMatch:

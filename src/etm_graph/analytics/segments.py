@@ -5,6 +5,7 @@ criterion asks is answered once for each distinct value, and ranges and prefixes
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,9 @@ import polars as pl
 
 from etm_graph.analytics.arrays import Floats, Ints, Rows, Truths
 from etm_graph.analytics.preparing import LATITUDE, LONGITUDE, column_of
+
+LISTED_MAX = 200_000
+"""Up to so many distinct values are kept as a list of Python's, too."""
 
 CELL_DEGREES = 0.25
 """Size of the cells by which locations are found."""
@@ -30,6 +34,7 @@ class Column:
         places = pl.DataFrame({"value": self.values, "code": np.arange(1, len(self.values) + 1, dtype=np.int32)})
         coded = series.alias("value").to_frame().join(places, on="value", how="left", maintain_order="left")
         self.codes: Rows = coded["code"].fill_null(0).to_numpy()
+        self._formats: dict[str, Truths] = {}
 
     @property
     def size(self) -> int:
@@ -48,9 +53,26 @@ class Column:
         return np.argsort(self.codes, kind="stable").astype(np.int32)
 
     @cached_property
-    def shapes(self) -> pl.Series:
-        """The format of each value, as `core.criteria.postal_shape` makes it."""
-        return self.values.str.replace_all(r"\D", "a").str.replace_all(r"\d", "9")
+    def ordered(self) -> Sequence[Any]:
+        """The values in the form that is fastest to look up one by one."""
+        if len(self.values) <= LISTED_MAX:
+            return self.values.to_list()
+        return self.values.to_numpy() if self.values.dtype.is_numeric() else self.values  # type: ignore[return-value]  # both have length and items
+
+    @cached_property
+    def _shapes(self) -> tuple[pl.Series, Ints]:
+        """The distinct formats of values (`core.criteria.postal_shape`), and for each value its format's place."""
+        shapes = self.values.str.replace_all(r"\D", "a").str.replace_all(r"\d", "9")
+        distinct = shapes.unique().sort()
+        return distinct, distinct.search_sorted(shapes).cast(pl.Int64).to_numpy()
+
+    def of_format(self, shape: str) -> Truths:
+        """For each value whether it begins in a format."""
+        found = self._formats.get(shape)
+        if found is None:
+            distinct, places = self._shapes
+            found = self._formats[shape] = distinct.str.starts_with(shape).to_numpy()[places]
+        return found
 
     @cached_property
     def joined(self) -> bytes:
