@@ -9,8 +9,8 @@ import polars as pl
 from polars._typing import PolarsDataType
 from sqlalchemy import Row, and_, literal, null, select, union_all
 
-from etm_graph.core.errors import NotFound
 from etm_graph.analytics.aligning import Territories
+from etm_graph.core.errors import NotFound
 from etm_graph.core.opportunities import AlignmentCause
 from etm_graph.db.paging import Order
 from etm_graph.db.sessions import ReadSession
