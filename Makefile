@@ -6,7 +6,7 @@ BIN := .venv/Scripts
 endif
 ONLY ?=
 
-.PHONY: help run test lint types fmt schema bench clean
+.PHONY: help run test clients lint types fmt schema bench clean
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -20,7 +20,10 @@ run: .venv/.installed ## install, start PostgreSQL, migrate, load the demo compa
 	@$(BIN)/etm-graph serve --demo
 
 test: .venv/.installed ## the whole test suite on a PostgreSQL of its own
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not clients"
+
+clients: .venv/.installed ## clients and checkers from npm against a server: needs node 20 and npm
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m clients tests/clients
 
 lint: .venv/.installed ## style and import contracts
 	@$(BIN)/ruff check .

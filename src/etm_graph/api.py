@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import Info
+from strawberry.types.base import get_object_definition
 
 import etm_graph.features.alignment.schema.types
 import etm_graph.features.forecasts.schema.drilling
@@ -42,7 +43,7 @@ from etm_graph.graphql.execution import AdmittedDocument
 from etm_graph.graphql.ids import Node
 from etm_graph.graphql.nodes import load_nodes
 from etm_graph.graphql.scalars import SCALARS
-from etm_graph.settings import Mode, Settings
+from etm_graph.settings import Settings
 
 LOADERS: dict[str, BatchFunction] = {
     "TerritoryModel": load_models,
@@ -136,20 +137,37 @@ Subscription = merge_types(
 )
 
 
-def _build(extensions: list[Any], *, sort: bool, suggest: bool = True) -> strawberry.Schema:
+def _describe_roots() -> None:
+    """Say what the roots are, and of each mutation's one argument that its fields explain themselves."""
+    texts = {
+        Query: "What can be read.",
+        Mutation: "What can be changed. Each takes one `input`; what it refuses is in its `userErrors`.",
+        Subscription: "What can be followed live.",
+    }
+    for root, text in texts.items():
+        get_object_definition(root, strict=True).description = text
+    for field in get_object_definition(Mutation, strict=True).fields:
+        for argument in field.arguments:
+            argument.description = argument.description or "What to do, and with what."
+
+
+_describe_roots()
+
+
+def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
-        config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort, disable_field_suggestions=not suggest),
+        config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort),
     )
     return require_declared(schema)
 
 
-def make_schema(settings: Settings) -> strawberry.Schema:
-    """The executable schema; in production its errors suggest no names."""
-    return _build([AdmittedDocument], sort=False, suggest=settings.mode is Mode.DEVELOPMENT)
+def make_schema(settings: Settings) -> strawberry.Schema:  # noqa: ARG001 - every caller has them, fields may come to need them
+    """The executable schema."""
+    return _build([AdmittedDocument], sort=False)
 
 
 def print_schema() -> str:

@@ -26,19 +26,22 @@ from etm_graph.events.hints import Hints
 from etm_graph.events.unit_of_work import Writer
 from etm_graph.events.watching import Watch
 from etm_graph.graphql.context import Services
+from etm_graph.graphql.documents import BadManifest, TrustedDocuments, check_manifest, read_manifest
 from etm_graph.graphql.execution import Executor
 from etm_graph.identity.attempts import FailedSignIns
 from etm_graph.identity.authenticate import Authenticator
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
 from etm_graph.jobs.worker import Worker
-from etm_graph.settings import Mode, Settings
+from etm_graph.settings import DocumentTrust, Mode, Settings
 from etm_graph.signing_in import SecurityMetrics, guarded, make_sign_in
 from etm_graph.transport import ide
 from etm_graph.transport.addresses import NoteAddress
+from etm_graph.transport.compressing import CompressResponses
 from etm_graph.transport.gateway import Gateway
 from etm_graph.transport.http import HttpEndpoint
 from etm_graph.transport.observing import Metrics, ObserveRequests
 from etm_graph.transport.socket import SocketEndpoint
+from etm_graph.transport.sse import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,28 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     )
 
 
-def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list[Route]:
+def make_gateway(process: Process, attempts: FailedSignIns) -> Gateway:
+    """What the protocols talk to. Raises `BadManifest`."""
+    settings = process.settings
+    schema = make_schema(settings)
+    trusted = {}
+    if settings.trusted_documents is not DocumentTrust.OFF:
+        if settings.trusted_documents_file is None:
+            raise BadManifest("Trusted documents need their manifest: set ETM_TRUSTED_DOCUMENTS_FILE.")
+        trusted = dict(read_manifest(settings.trusted_documents_file))
+        check_manifest(trusted, schema._schema)
+    development = settings.mode is Mode.DEVELOPMENT
+    return Gateway(
+        process.services,
+        Executor(schema, settings),
+        guarded(process.authenticator, attempts),
+        TrustedDocuments(settings.trusted_documents, trusted),
+        ide=development,
+        get_queries=development if settings.get_queries is None else settings.get_queries,
+    )
+
+
+def _health(process: Process, sockets: SocketEndpoint, streams: Streams, metrics: Metrics) -> list[Route]:
     async def healthz(_: Request) -> Response:
         policy = process.access
         return JSONResponse({"status": "ok", "policy": policy.snapshot.version, "policyFailure": policy.failure})
@@ -147,7 +171,7 @@ def _health(process: Process, sockets: SocketEndpoint, metrics: Metrics) -> list
         return JSONResponse({"status": "ready"})
 
     async def exposition(_: Request) -> Response:
-        body, media_type = metrics.render(sockets.open_sockets, process.feed.followed)
+        body, media_type = metrics.render(sockets.open_sockets, len(streams), process.feed.followed)
         return PlainTextResponse(body, media_type=media_type)
 
     async def root(_: Request) -> Response:
@@ -167,13 +191,14 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
     dev_secret: key of development tokens; needed unless an issuer is configured.
     """
     process = make_process(settings, database_url, dev_secret)
-    executor = Executor(make_schema(settings), settings)
     attempts = FailedSignIns(settings.sign_in_failures_max)
-    gateway = Gateway(
-        process.services, executor, guarded(process.authenticator, attempts), ide=settings.mode is Mode.DEVELOPMENT
-    )
-    sockets, metrics = SocketEndpoint(gateway), Metrics()
+    gateway = make_gateway(process, attempts)
+    sockets, streams, metrics = SocketEndpoint(gateway), Streams(), Metrics()
     metrics.add(SecurityMetrics(process.access, process.sealer, attempts))
+
+    def drain() -> None:
+        sockets.drain()
+        streams.drain()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -183,14 +208,18 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
 
     app = Starlette(
         routes=[
-            Route("/graphql", HttpEndpoint(gateway).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/graphql", HttpEndpoint(gateway, streams).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             WebSocketRoute("/graphql", sockets.serve),
-            *_health(process, sockets, metrics),
+            *_health(process, sockets, streams, metrics),
             *([ide.ROUTE] if gateway.ide else []),
         ],
-        middleware=[Middleware(NoteAddress), Middleware(ObserveRequests, metrics=metrics)],
+        middleware=[
+            Middleware(NoteAddress),
+            Middleware(ObserveRequests, metrics=metrics),
+            Middleware(CompressResponses, bytes_min=settings.compressed_bytes_min),
+        ],
         lifespan=lifespan,
     )
     app.state.process = process
-    app.state.sockets = sockets
+    app.state.drain = drain
     return app

@@ -182,12 +182,12 @@ async def import_file(settings: Settings, url: str, request: ImportRequest, cons
 
 
 class _Server(uvicorn.Server):
-    """Asks sockets to come back elsewhere before it stops."""
+    """Asks sockets and event streams to come back elsewhere before it stops."""
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # the list is only passed on
         """Drain, then stop."""
         app = self.config.app
-        app.state.sockets.drain()  # type: ignore[union-attr]  # the application that serve() gives
+        app.state.drain()  # type: ignore[union-attr]  # the application that serve() gives
         await super().shutdown(sockets)  # type: ignore[arg-type]  # as above
 
 

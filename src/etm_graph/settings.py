@@ -14,6 +14,21 @@ class Mode(StrEnum):
     PRODUCTION = "production"
 
 
+class StatusProfile(StrEnum):
+    """Which statuses GraphQL over HTTP answers with."""
+
+    AUDITED = "audited"
+    DRAFT = "draft-2026-08"
+
+
+class DocumentTrust(StrEnum):
+    """Which documents run: any, those of the manifest as well by id, or those of the manifest only."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
 class Settings(BaseSettings):
     """The process's configuration; immutable once read."""
 
@@ -95,6 +110,20 @@ class Settings(BaseSettings):
     """Cost that a caller's budget regains each second; 0 for no budgets."""
     document_cache_characters: int = 1_000_000
     """Characters of documents that are kept parsed."""
+    http_statuses: StatusProfile = StatusProfile.AUDITED
+    """`audited` by the suite of graphql-http, or `draft-2026-08` of GraphQL over HTTP (422, 294)."""
+    get_queries: bool | None = None
+    """Whether GET runs any query; None means in development only. Trusted documents run by GET always."""
+    introspection: bool = True
+    """Whether signed-in callers may introspect the schema."""
+    trusted_documents: DocumentTrust = DocumentTrust.OFF
+    """`off`, `allow` documents of the manifest by `documentId`, or `require` them."""
+    trusted_documents_file: Path | None = None
+    """The manifest of trusted documents, JSON."""
+    compressed_bytes_min: int = 1_024
+    """Smallest response that is compressed, in bytes."""
+    sse_quiet_s: float = 12.0
+    """Seconds of silence after which an event stream says that it is alive."""
     request_bytes_max: int = 2 * 1024 * 1024
     """Largest HTTP request body, in bytes."""
     message_bytes_max: int = 256 * 1024
@@ -103,6 +132,8 @@ class Settings(BaseSettings):
     """Most concurrent operations on one WebSocket."""
     socket_init_timeout_s: float = 5.0
     """Seconds a WebSocket may stay without `connection_init`."""
+    socket_ping_interval_s: float = 30.0
+    """Seconds between two pings of a WebSocket; a client that answers none of them is disconnected. 0 for none."""
     checkpoint_interval_s: float = 15.0
     """Seconds between two `Checkpoint` items of a quiet stream."""
     head_poll_s: float = 1.0

@@ -2,46 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-from tests.e2e.servers import Client, Server, serving, token
-from tests.factories.world import make_user
-
-from etm_graph.core.access import Role
-from etm_graph.db.sessions import Database
+from tests.e2e.servers import Client, Server, token
 
 WAITING = """SELECT count(*) FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'etm-graph' AND state = 'active' AND wait_event_type = 'Lock'"""
 CREATE = 'mutation { territoryModelCreate(input: {developerName: "M", name: "M"}) { territoryModel { id } } }'
 
 
+SETTINGS = {
+    "ETM_OPERATION_TIMEOUT_S": "1",
+    "ETM_BUDGET_COST": "1000",
+    "ETM_BUDGET_COST_PER_S": "1",
+    "ETM_OPERATION_COST_MAX": "900",
+    "ETM_LIST_INPUT_MAX": "3",
+}
+
+
 def asking(server: Server, user: str = "planner") -> httpx.AsyncClient:
     headers = {"authorization": f"Bearer {token(user)}", "accept": "application/graphql-response+json"}
     return httpx.AsyncClient(base_url=server.url.removesuffix("/graphql"), headers=headers, timeout=30)
-
-
-@pytest.fixture
-async def database_of_two(database: Database) -> Database:
-    await make_user(database, "planner", Role.PLANNER, Role.ADMIN)
-    await make_user(database, "other", Role.PLANNER)
-    return database
-
-
-@pytest.fixture
-async def server(database_of_two: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
-    settings = {
-        "ETM_OPERATION_TIMEOUT_S": "1",
-        "ETM_BUDGET_COST": "1000",
-        "ETM_BUDGET_COST_PER_S": "1",
-        "ETM_OPERATION_COST_MAX": "900",
-        "ETM_LIST_INPUT_MAX": "3",
-    }
-    async with serving(database_url, tmp_path, **settings) as found:
-        yield found
 
 
 def extensions(answer: httpx.Response) -> dict[str, Any]:
@@ -53,7 +38,7 @@ def extensions(answer: httpx.Response) -> dict[str, Any]:
 
 async def test_budgets_are_counted_by_cost_and_by_principal(server: Server) -> None:
     page = {"query": "{ users(first: 100) { nodes { id name } } }"}  # 10 + 4 + 10 + 1 + 100 * 3
-    async with asking(server) as planner, asking(server, "other") as other:
+    async with asking(server) as planner, asking(server, "second") as other:
         first = await planner.post("/graphql", json={**page, "extensions": {"cost": True}})
         assert first.json()["extensions"] == {
             "cost": {"requested": 325, "remaining": 675, "capacity": 1000, "perSecond": 1}
@@ -71,7 +56,7 @@ async def test_budgets_are_counted_by_cost_and_by_principal(server: Server) -> N
 
 
 async def test_cost_lists_and_batches_are_refused_before_anything_runs(server: Server) -> None:
-    async with asking(server) as client:
+    async with asking(server, "third") as client:
         dear = await client.post(
             "/graphql", json={"query": "{ users(first: 200) { nodes { id name email title: name } } }"}
         )
@@ -87,23 +72,27 @@ async def test_cost_lists_and_batches_are_refused_before_anything_runs(server: S
         assert "batches are refused" in batch.json()["errors"][0]["message"]
 
 
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 async def waiting(watcher: asyncpg.Connection, expected: int) -> None:
-    """Wait until so many of the server's statements wait for a lock; fails after three seconds."""
-    async with asyncio.timeout(3):
+    """Wait until so many of the server's statements wait for a lock; fails after 4.5 seconds."""
+    async with asyncio.timeout(4.5):  # the server's lock_timeout is 5 s
         while await watcher.fetchval(WAITING) != expected:  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["query", "mutation"])
-async def test_a_timeout_cancels_the_statement_in_the_database(
-    server: Server, database_url: str, *, write: bool
-) -> None:
-    table, document = ("stream", CREATE) if write else ("app_user", "{ users { totalCount nodes { id } } }")
-    holder, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
-    async with asking(server) as client:
-        await client.post(
-            "/graphql", json={"query": "{ viewer { id } }"}
-        )  # the principal is remembered for two seconds
+async def test_a_timeout_cancels_the_statement_in_the_database(shared: tuple[Server, str], *, write: bool) -> None:
+    server, database_url = shared
+    table, document = ("stream", CREATE) if write else ("territory_model", "{ territoryModels { totalCount } }")
+    async with asking(server, "third") as client, connected(database_url) as holder, connected(database_url) as watcher:
         async with holder.transaction():
             await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             asked = asyncio.create_task(client.post("/graphql", json={"query": document}))
@@ -116,12 +105,10 @@ async def test_a_timeout_cancels_the_statement_in_the_database(
             await waiting(watcher, expected=0)
         after = await client.post("/graphql", json={"query": "{ territoryModels { totalCount } }"})
         assert after.json() == {"data": {"territoryModels": {"totalCount": 0}}}
-    await holder.close()
-    await watcher.close()
 
 
 async def test_a_socket_is_held_to_the_same_limits(server: Server) -> None:
-    client = Client(server, "planner")
+    client = Client(server, "fourth")
     async with client.socket() as connection:
         for document, code in (
             ("{ users(first: 200) { nodes { id name email title: name } } }", "LIMIT_EXCEEDED"),

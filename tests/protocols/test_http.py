@@ -1,30 +1,22 @@
 """GraphQL over HTTP, asked well and badly."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-from tests.e2e.servers import serving, token
-from tests.factories.world import make_user
-
-from etm_graph.core.access import Role
-from etm_graph.db.sessions import Database
+from tests.e2e.servers import Server, token
 
 GRAPHQL = "application/graphql-response+json"
 QUERY = {"query": "{ viewer { userName } }"}
 
 
+SETTINGS = {"ETM_REQUEST_BYTES_MAX": "100000"}
+
+
 @pytest.fixture
-async def http(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    await make_user(database, "planner", Role.PLANNER)
-    await make_user(database, "gone", Role.PLANNER, suspended=True)
-    async with (
-        serving(database_url, tmp_path, ETM_REQUEST_BYTES_MAX="100000") as server,
-        httpx.AsyncClient(
-            base_url=server.url.removesuffix("/graphql"), headers={"authorization": f"Bearer {token('planner')}"}
-        ) as client,
-    ):
+async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"authorization": f"Bearer {token('planner')}"}
+    async with httpx.AsyncClient(base_url=server.url.removesuffix("/graphql"), headers=headers, timeout=20) as client:
         yield client
 
 

@@ -8,6 +8,9 @@
     │   ├── LimitExceeded       LIMIT_EXCEEDED       names the limit and its value
     │   ├── RateLimited         RATE_LIMITED         says when to come back
     │   ├── TimedOut            TIMEOUT              names the limit and its value
+    │   ├── DocumentNotFound    DOCUMENT_NOT_FOUND
+    │   ├── DocumentRequired    DOCUMENT_REQUIRED
+    │   ├── DocumentsOff        DOCUMENTS_OFF
     │   ├── BadCursor           BAD_CURSOR
     │   └── ResyncNeeded        RESYNC_REQUIRED
     └── BusinessError           belongs to a mutation's `userErrors`
@@ -40,6 +43,9 @@ class ErrorCode(StrEnum):
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     RATE_LIMITED = "RATE_LIMITED"
     TIMEOUT = "TIMEOUT"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
+    DOCUMENT_REQUIRED = "DOCUMENT_REQUIRED"
+    DOCUMENTS_OFF = "DOCUMENTS_OFF"
     BAD_CURSOR = "BAD_CURSOR"
     RESYNC_REQUIRED = "RESYNC_REQUIRED"
     NOT_FOUND = "NOT_FOUND"
@@ -107,6 +113,24 @@ class TimedOut(Refused):
     """The operation took too long and was cancelled, with its statements in the database."""
 
     code = ErrorCode.TIMEOUT
+
+
+class DocumentNotFound(Refused):
+    """No trusted document has that id."""
+
+    code = ErrorCode.DOCUMENT_NOT_FOUND
+
+
+class DocumentRequired(Refused):
+    """Only trusted documents run, and this one came as text."""
+
+    code = ErrorCode.DOCUMENT_REQUIRED
+
+
+class DocumentsOff(Refused):
+    """A document was asked for by id where none are kept."""
+
+    code = ErrorCode.DOCUMENTS_OFF
 
 
 class BadCursor(Refused):

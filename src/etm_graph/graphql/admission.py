@@ -9,6 +9,7 @@ from graphql import (
     ArgumentNode,
     DirectiveNode,
     DocumentNode,
+    FieldNode,
     GraphQLSchema,
     OperationType,
     VariableNode,
@@ -16,7 +17,7 @@ from graphql import (
     visit,
 )
 
-from etm_graph.core.errors import LimitExceeded, RateLimited
+from etm_graph.core.errors import Forbidden, LimitExceeded, RateLimited, Refused
 from etm_graph.graphql.budgets import Budgets, BudgetState
 from etm_graph.graphql.cost import SIZES, Sizes, find_operation, operation_cost, size_of
 from etm_graph.graphql.limits import check_document, check_variables, exceeded, read_document
@@ -55,7 +56,7 @@ class _Known:
     """A document that was looked at before: what it is, or why it is refused."""
 
     document: DocumentNode | None
-    refused: LimitExceeded = field(default_factory=lambda: LimitExceeded(""))
+    refused: Refused = field(default_factory=lambda: LimitExceeded(""))
     sizing: tuple[str, ...] = ()
     costs: dict[Hashable, int] = field(default_factory=dict)
 
@@ -79,6 +80,18 @@ class _FindSizing(Visitor):
                 self.names.add(argument.value.name.value)
 
 
+class _FindIntrospection(Visitor):
+    """Finds questions about the schema; `__typename` is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        """A field."""
+        self.found = self.found or node.name.value in {"__schema", "__type"}
+
+
 class Admission:
     """Decides on operations of one schema; documents are parsed and measured once."""
 
@@ -92,10 +105,10 @@ class Admission:
         self._budgets = Budgets(settings.budget_cost, per_second) if per_second else None
 
     def admit(self, text: str, name: str | None, variables: Mapping[str, Any] | None, caller: Hashable) -> Admitted:
-        """Measure an operation and charge its caller. Raises `LimitExceeded`, `GraphQLSyntaxError`."""
+        """Measure an operation and charge its caller. Raises `LimitExceeded`, `Forbidden`, `GraphQLSyntaxError`."""
         known = self._look(text)
         if known.document is None:
-            raise LimitExceeded(known.refused.message, details=known.refused.details)
+            raise type(known.refused)(known.refused.message, details=known.refused.details)
         check_variables(variables, self._settings)
         operation = find_operation(known.document, name)
         cost = self._cost(known, name, variables or {})
@@ -132,11 +145,20 @@ class Admission:
         try:
             document = read_document(text, self._settings)
             check_document(document, self._settings)
-        except LimitExceeded as refusal:
+            self._check_introspection(document)
+        except Refused as refusal:
             return _Known(None, refusal)
         finding = _FindSizing()
         visit(document, finding)
         return _Known(document, sizing=tuple(sorted(finding.names)))
+
+    def _check_introspection(self, document: DocumentNode) -> None:
+        if self._settings.introspection:
+            return
+        finding = _FindIntrospection()
+        visit(document, finding)
+        if finding.found:
+            raise Forbidden("The schema cannot be introspected here (introspection); read schema.graphql.")
 
     def _remember(self, text: str, known: _Known) -> None:
         if len(text) > self._settings.document_bytes_max:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -11,26 +12,28 @@ import strawberry
 from graphql import GraphQLError, OperationType
 from graphql.error import GraphQLFormattedError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
-from strawberry.types.graphql import OperationType as AllowedType
 
-from etm_graph.core.errors import ExpectedError, Invalid, LimitExceeded, TimedOut
+from etm_graph.core.errors import ExpectedError, LimitExceeded, TimedOut
 from etm_graph.graphql.admission import Admission, Admitted
 from etm_graph.graphql.context import Context
-from etm_graph.settings import Settings
+from etm_graph.settings import Mode, Settings
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client sends: a document, the operation's name in it, variables, extensions (`{"cost": true}`)."""
+    """What a client sends: a document, the operation's name in it, variables, extensions (`{"cost": true}`).
+
+    trusted: the document is one of the manifest and came by its id.
+    """
 
     query: str
     variables: Mapping[str, Any] | None = None
     name: str | None = None
     extensions: Mapping[str, Any] | None = None
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,16 @@ class AdmittedDocument(SchemaExtension):
         yield
 
 
-def format_error(error: GraphQLError, request_id: str) -> Mapping[str, Any]:
-    """The client's form of an error: expected ones with their code, GraphQL's own as they are, faults masked."""
+_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
+
+
+def format_error(
+    error: GraphQLError, request_id: str, *, suggest: bool = True, code: str = "BAD_REQUEST"
+) -> Mapping[str, Any]:
+    """The client's form of an error: expected ones with their code, GraphQL's own with `code`, faults masked.
+
+    suggest: whether GraphQL's own say which names of the schema may have been meant.
+    """
     formatted: GraphQLFormattedError = error.formatted
     body: dict[str, Any] = dict(formatted)
     original = error.original_error
@@ -77,18 +88,19 @@ def format_error(error: GraphQLError, request_id: str) -> Mapping[str, Any]:
         body["message"] = f"Something went wrong on our side; name the request id {request_id} when you report it."
         body["extensions"] = {"code": "INTERNAL", "requestId": request_id}
     else:
-        body["extensions"] = {"code": "BAD_REQUEST", **(formatted.get("extensions") or {})}
+        body["message"] = error.message if suggest else _SUGGESTION.sub("", error.message)
+        body["extensions"] = {"code": code, **(formatted.get("extensions") or {})}
     return body
 
 
-def _refusal(error: ExpectedError) -> Answer:
+def refusal(error: ExpectedError) -> Answer:
+    """The answer to an operation that does not run."""
     extensions = {"code": error.code.value, **error.details}
     return Answer(None, [{"message": error.message, "extensions": extensions}], executed=False)
 
 
-def _answer(result: ExecutionResult, request_id: str) -> Answer:
-    errors = [format_error(error, request_id) for error in result.errors or ()]
-    return Answer(result.data, errors, executed=not isinstance(result, PreExecutionError))
+def _bad_request(message: str) -> Answer:
+    return Answer(None, [{"message": message, "extensions": {"code": "BAD_REQUEST"}}], executed=False)
 
 
 def report_cost(operation: Operation, admitted: Admitted | None) -> Mapping[str, Any] | None:
@@ -112,6 +124,7 @@ class Executor:
     def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
         self._schema = schema
         self._settings = settings
+        self._suggest = settings.mode is Mode.DEVELOPMENT
         self._admission = Admission(schema._schema, settings)
 
     def _admit(self, operation: Operation, context: Context) -> Answer | None:
@@ -123,68 +136,93 @@ class Executor:
             context.admitted = admitted
             admitted.check_budget()
         except ExpectedError as error:
-            return _refusal(error)
+            return refusal(error)
         except GraphQLError as error:
-            return Answer(None, [format_error(error, context.request_id)], executed=False)
+            return Answer(None, [self._format(error, context, "GRAPHQL_PARSE_FAILED")], executed=False)
+        if admitted.operation is None:
+            return _bad_request(
+                "It is not clear which operation is meant: name one of the document's by `operationName`."
+            )
         return None
 
-    async def run(self, operation: Operation, context: Context, *, allow_mutation: bool = True) -> Answer:
-        """Execute a query or a mutation."""
-        refused = self._admit(operation, context)
-        return refused or await self._run(operation, context, allow_mutation=allow_mutation)
+    def _format(self, error: GraphQLError, context: Context, code: str) -> Mapping[str, Any]:
+        return format_error(error, context.request_id, suggest=self._suggest, code=code)
 
-    async def _run(self, operation: Operation, context: Context, *, allow_mutation: bool = True) -> Answer:
-        allowed = {AllowedType.QUERY, AllowedType.MUTATION} if allow_mutation else {AllowedType.QUERY}
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        invalid = isinstance(result, PreExecutionError)
+        code = "GRAPHQL_VALIDATION_FAILED" if invalid else "BAD_REQUEST"
+        errors = [self._format(error, context, code) for error in result.errors or ()]
+        # An error without a path is one of the request: variables that do not fit. It comes before all execution.
+        refused = result.data is None and any("path" not in error for error in errors)
+        return Answer(result.data, errors, executed=not invalid and not refused)
+
+    async def run(self, operation: Operation, context: Context, *, allow_mutation: bool = True) -> Answer:
+        """Execute a query or a mutation. Raises `WrongMethod`."""
+        refused = self._admit(operation, context)
+        if refused is not None:
+            return refused
+        kind = context.admitted.operation if context.admitted is not None else None
+        if kind is OperationType.MUTATION and not allow_mutation:
+            raise WrongMethod("Send mutations by POST.")
+        if kind is OperationType.SUBSCRIPTION:
+            return _bad_request("Subscriptions are served as text/event-stream and over graphql-transport-ws.")
+        return await self._run(operation, context)
+
+    async def _run(self, operation: Operation, context: Context) -> Answer:
         most = self._settings.operation_timeout_s
         try:
             async with asyncio.timeout(most):
-                answer = await self._execute(operation, context, allowed)
+                answer = await self._execute(operation, context)
         except TimeoutError:
             text = f"An operation may take {most:g} s (operation_timeout_s); this one was cancelled. Ask for less."
-            return _refusal(TimedOut(text, details={"limit": "operation_timeout_s", "value": most}))
+            return refusal(TimedOut(text, details={"limit": "operation_timeout_s", "value": most}))
         finally:
             await context.release()
         return replace(answer, extensions=report_cost(operation, context.admitted))
 
-    async def _execute(self, operation: Operation, context: Context, allowed: set[AllowedType]) -> Answer:
-        try:
-            result = await self._schema.execute(
-                operation.query,
-                variable_values=dict(operation.variables or {}),
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types=allowed,
-            )
-        except InvalidOperationTypeError as error:
-            raise WrongMethod from error
-        except CannotGetOperationTypeError as error:
-            return _refusal(Invalid(error.as_http_error_reason()))
-        return _answer(result, context.request_id)
-
-    async def stream(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
-        """Execute any operation: one answer of a query or mutation, one per event of a subscription."""
-        refused = self._admit(operation, context)
-        if refused is not None:
-            yield refused
-            return
-        if context.admitted is None or context.admitted.operation is not OperationType.SUBSCRIPTION:
-            yield await self._run(operation, context)
-            return
-        try:
-            async with aclosing(await self._source(operation, context)) as results:
-                async for result in results:
-                    if not isinstance(result, ExecutionResult | PreExecutionError):
-                        text = "Incremental delivery is not spoken here: leave out @defer and @stream."
-                        yield _refusal(LimitExceeded(text))
-                        return
-                    yield _answer(result, context.request_id)
-        finally:
-            await context.release()
-
-    async def _source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None]:
-        return await self._schema.stream(
+    async def _execute(self, operation: Operation, context: Context) -> Answer:
+        result = await self._schema.execute(
             operation.query,
             variable_values=dict(operation.variables or {}),
             context_value=context,
             operation_name=operation.name,
         )
+        return self._answer(result, context)
+
+    async def stream(
+        self, operation: Operation, context: Context, *, allow_mutation: bool = True
+    ) -> AsyncGenerator[Answer, None]:
+        """Execute any operation: one answer of a query or mutation, one per event of a subscription."""
+        refused = self._admit(operation, context)
+        if refused is not None:
+            yield refused
+            return
+        kind = context.admitted.operation if context.admitted is not None else None
+        if kind is OperationType.MUTATION and not allow_mutation:
+            yield _bad_request("Send mutations by POST.")
+            return
+        if kind is not OperationType.SUBSCRIPTION:
+            yield await self._run(operation, context)
+            return
+        async for answer in self._follow(operation, context):
+            yield answer
+
+    async def _follow(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
+        extensions = report_cost(operation, context.admitted)
+        try:
+            source = await self._schema.stream(
+                operation.query,
+                variable_values=dict(operation.variables or {}),
+                context_value=context,
+                operation_name=operation.name,
+            )
+            async with aclosing(source) as results:
+                async for result in results:
+                    if not isinstance(result, ExecutionResult | PreExecutionError):
+                        text = "Incremental delivery is not spoken here: leave out @defer and @stream."
+                        yield refusal(LimitExceeded(text))
+                        return
+                    yield replace(self._answer(result, context), extensions=extensions)
+                    extensions = None
+        finally:
+            await context.release()

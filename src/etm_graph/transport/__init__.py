@@ -1,1 +1,1 @@
-"""Protocols and nothing else: HTTP, graphql-transport-ws."""
+"""Protocols and nothing else: GraphQL over HTTP, server-sent events, graphql-transport-ws."""

@@ -20,15 +20,17 @@ class Metrics:
         self.requests = Counter("etm_requests", "Requests answered.", labels, registry=self._registry)
         self.seconds = Histogram("etm_request_seconds", "Seconds to answer.", ["path"], registry=self._registry)
         self._sockets = Gauge("etm_sockets", "Open WebSockets.", registry=self._registry)
+        self._streams = Gauge("etm_streams", "Open event streams (SSE).", registry=self._registry)
         self._followers = Gauge("etm_followers", "Subscriptions that follow a stream.", registry=self._registry)
 
     def add(self, collector: Collector) -> None:
         """Let a part of the process tell what it counts, whenever metrics are read."""
         self._registry.register(collector)
 
-    def render(self, sockets: int, followers: int) -> tuple[str, str]:
+    def render(self, sockets: int, streams: int, followers: int) -> tuple[str, str]:
         """The exposition and its media type."""
         self._sockets.set(sockets)
+        self._streams.set(streams)
         self._followers.set(followers)
         return generate_latest(self._registry).decode(), CONTENT_TYPE_LATEST
 

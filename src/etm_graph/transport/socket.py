@@ -1,7 +1,8 @@
 """graphql-transport-ws, the one WebSocket protocol spoken here (graphql-ws, PROTOCOL.md).
 
 Every operation has a context of its own. A token that expires closes the socket with 4403, which tells clients to
-come back with a new one; a draining server closes with 4440 for the same reason.
+come back with a new one; a draining server closes with 4440 for the same reason. A client that leaves the server's
+pings unanswered is taken to be gone.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from uuid import uuid4
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from etm_graph.core.errors import Unauthenticated
-from etm_graph.graphql.execution import Operation
+from etm_graph.core.errors import LimitExceeded, Refused, Unauthenticated
+from etm_graph.graphql.execution import Operation, refusal
 from etm_graph.identity.principal import Principal
-from etm_graph.transport.gateway import Gateway
+from etm_graph.transport.gateway import Gateway, fault
+from etm_graph.transport.parameters import Malformed, read_operation
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -30,6 +32,10 @@ INIT_TIMEOUT = 4408
 DUPLICATE = 4409
 TOO_MANY_INITS = 4429
 RESTART = 4440
+TERMINATED = 4499
+
+REASON_BYTES_MAX = 123
+"""A close frame has no room for more (RFC 6455, section 5.5)."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ class _Close(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason
+        self.reason = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
 
 
 class _Connection:
@@ -51,7 +57,9 @@ class _Connection:
         self._websocket = websocket
         self._principal: Principal | None = None
         self._initialised = False
+        self._silent = False
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._timers: list[asyncio.TimerHandle] = []
         self._closing: asyncio.Future[_Close] = asyncio.get_running_loop().create_future()
 
     def close_soon(self, code: int, reason: str) -> None:
@@ -61,10 +69,9 @@ class _Connection:
 
     async def serve(self) -> None:
         """Read messages until somebody closes."""
-        timer = asyncio.get_running_loop().call_later(
-            self._gateway.settings.socket_init_timeout_s, self._require_initialised
-        )
+        self._later(self._gateway.settings.socket_init_timeout_s, self._require_initialised)
         reader = asyncio.create_task(self._read(), name="socket reader")
+        pinger = asyncio.create_task(self._ping_regularly(), name="socket pinger")
         try:
             waiting: set[asyncio.Future[Any]] = {reader, self._closing}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -77,11 +84,27 @@ class _Connection:
         except WebSocketDisconnect:
             pass
         finally:
-            timer.cancel()
-            tasks = [reader, *self._operations.values()]
+            for timer in self._timers:
+                timer.cancel()
+            tasks = [reader, pinger, *self._operations.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _later(self, seconds: float, callback: Callable[..., None], *arguments: object) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, callback, *arguments))
+
+    async def _ping_regularly(self) -> None:
+        every = self._gateway.settings.socket_ping_interval_s
+        while every > 0:
+            await asyncio.sleep(every)
+            if self._silent:
+                self.close_soon(TERMINATED, "No pong")
+                return
+            if self._principal is not None:
+                self._silent = True
+                with suppress(RuntimeError, WebSocketDisconnect):
+                    await self._send({"type": "ping"})
 
     async def _close(self, close: _Close) -> None:
         if self._websocket.application_state is WebSocketState.CONNECTED:
@@ -97,6 +120,7 @@ class _Connection:
             received = await self._websocket.receive()
             if received["type"] == "websocket.disconnect":
                 return
+            self._silent = False
             await self._handle(_parse(received.get("text"), self._gateway.settings.message_bytes_max))
 
     async def _handle(self, message: dict[str, Any]) -> None:
@@ -116,10 +140,8 @@ class _Connection:
         if self._initialised:
             raise _Close(TOO_MANY_INITS, "Too many initialisation requests")
         self._initialised = True
-        payload = message.get("payload")
-        if not isinstance(payload, dict | None):
-            raise _Close(INVALID, "The payload of connection_init is an object")
-        header = next((str(v) for k, v in (payload or {}).items() if k.lower() == "authorization"), None)
+        payload = _payload(message) or {}
+        header = next((str(value) for name, value in payload.items() if name.lower() == "authorization"), None)
         try:
             self._principal = await self._gateway.authenticate(header or self._websocket.headers.get("authorization"))
         except Unauthenticated as error:
@@ -130,40 +152,49 @@ class _Connection:
     def _close_at_expiry(self, principal: Principal) -> None:
         if principal.expires_at is not None:
             left = (principal.expires_at - datetime.now(UTC)).total_seconds()
-            asyncio.get_running_loop().call_later(max(left, 0), self.close_soon, FORBIDDEN, "Token expired")
+            self._later(max(left, 0), self.close_soon, FORBIDDEN, "Token expired")
 
     async def _ping(self, message: dict[str, Any]) -> None:
-        payload = {"payload": message["payload"]} if "payload" in message else {}
-        await self._send({"type": "pong", **payload})
+        payload = _payload(message)
+        await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
     async def _pong(self, message: dict[str, Any]) -> None:
-        """Liveness is the server's WebSocket ping; a pong needs no answer."""
+        """Any message says that the client is there; a pong has to be well-formed as well."""
+        _payload(message)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if self._principal is None:
             raise _Close(UNAUTHORIZED, "Unauthorized")
-        key, payload = message.get("id"), message.get("payload")
-        if not isinstance(key, str) or not key or not isinstance(payload, dict):
-            raise _Close(INVALID, "subscribe needs a string id and a payload")
-        query, variables, name = payload.get("query"), payload.get("variables"), payload.get("operationName")
-        well_formed = isinstance(query, str) and isinstance(variables, dict | None) and isinstance(name, str | None)
-        if not well_formed:
-            raise _Close(INVALID, "The payload of subscribe is {query, variables?, operationName?}")
+        key = _key(message)
+        if not isinstance(message.get("payload"), dict):
+            raise _Close(INVALID, "subscribe needs a payload")
         if key in self._operations:
             raise _Close(DUPLICATE, f"Subscriber for {key} already exists")
+        try:
+            operation = read_operation(message["payload"], self._gateway.documents)
+        except Malformed as error:
+            raise _Close(INVALID, str(error)) from error
+        except Refused as error:
+            await self._send({"id": key, "type": "error", "payload": list(refusal(error).errors)})
+            return
         most = self._gateway.settings.socket_subscriptions_max
         if len(self._operations) >= most:
             text = f"A socket carries at most {most} operations at a time (socket_subscriptions_max)."
-            error = {"message": text, "extensions": {"code": "LIMIT_EXCEEDED"}}
-            await self._send({"id": key, "type": "error", "payload": [error]})
+            full = LimitExceeded(text, details={"limit": "socket_subscriptions_max", "value": most})
+            await self._send({"id": key, "type": "error", "payload": list(refusal(full).errors)})
             return
-        operation = Operation(str(query), variables, name)
-        self._operations[key] = asyncio.create_task(self._run(key, operation, self._principal), name="operation")
+        task = asyncio.create_task(self._run(key, operation, self._principal), name="operation")
+        self._operations[key] = task
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        task = self._operations.pop(str(message.get("id")), None)
+        task = self._operations.pop(_key(message), None)
         if task is not None:
             task.cancel()
+
+    def _forget(self, key: str) -> None:
+        """Free the id of the operation that this task runs; another may have it by now."""
+        if self._operations.get(key) is asyncio.current_task():
+            del self._operations[key]
 
     async def _run(self, key: str, operation: Operation, principal: Principal) -> None:
         context = self._gateway.context(principal, uuid4().hex)
@@ -171,20 +202,19 @@ class _Connection:
             async with aclosing(self._gateway.executor.stream(operation, context)) as answers:
                 async for answer in answers:
                     if not answer.executed:
-                        self._operations.pop(key, None)
+                        self._forget(key)
                         await self._send({"id": key, "type": "error", "payload": list(answer.errors)})
                         return
                     await self._send({"id": key, "type": "next", "payload": answer.body()})
-            self._operations.pop(key, None)
+            self._forget(key)
             await self._send({"id": key, "type": "complete"})
-        except (WebSocketDisconnect, RuntimeError):
-            self._operations.pop(key, None)  # the peer is gone; the reader ends the connection
         except Exception:
+            self._forget(key)
+            if self._websocket.client_state is not WebSocketState.CONNECTED:
+                return  # the peer is gone; the reader ends the connection
             logger.exception("fault in an operation", extra={"request_id": context.request_id})
-            self._operations.pop(key, None)
-            text = f"Something went wrong on our side; name the request id {context.request_id} when you report it."
-            error = {"message": text, "extensions": {"code": "INTERNAL", "requestId": context.request_id}}
-            await self._send({"id": key, "type": "error", "payload": [error]})
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await self._send({"id": key, "type": "error", "payload": [fault(context.request_id)]})
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._websocket.send_text(orjson.dumps(message).decode())
@@ -202,6 +232,20 @@ def _parse(text: str | None, limit: int) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise _Close(INVALID, "A message is a JSON object")
     return message
+
+
+def _payload(message: dict[str, Any]) -> dict[str, Any] | None:
+    payload = message.get("payload")
+    if not isinstance(payload, dict | None):
+        raise _Close(INVALID, "A payload is an object")
+    return payload
+
+
+def _key(message: dict[str, Any]) -> str:
+    key = message.get("id")
+    if not isinstance(key, str) or not key:
+        raise _Close(INVALID, "An id is a text")
+    return key
 
 
 class SocketEndpoint:
