@@ -10,6 +10,7 @@ from strawberry.types.base import get_object_definition
 
 import etm_graph.features.alignment.schema.types
 import etm_graph.features.forecasts.schema.drilling
+import etm_graph.features.forecasts.schema.telling
 import etm_graph.features.forecasts.schema.types
 import etm_graph.features.models.schema.history  # noqa: F401 - these add fields to lower features' types
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
@@ -23,6 +24,9 @@ from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
 from etm_graph.features.forecasts.schema.calendar import CalendarQuery
 from etm_graph.features.forecasts.schema.kinds import QuotaKindMutation, QuotaKindQuery, load_quota_kinds
+from etm_graph.features.forecasts.schema.live import ForecastSubscription
+from etm_graph.features.forecasts.schema.people import load_adjustments, load_quotas, load_submissions
+from etm_graph.features.forecasts.schema.saying import SayingMutation
 from etm_graph.features.governance.schema.audit import AuditMutation, AuditQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
@@ -60,6 +64,9 @@ LOADERS: dict[str, BatchFunction] = {
     "User": load_users,
     "RoleGrant": load_grants,
     "QuotaKind": load_quota_kinds,
+    "Quota": load_quotas,
+    "ForecastAdjustment": load_adjustments,
+    "ForecastSubmission": load_submissions,
     "WorkloadWeights": load_weights,
 }
 """How the objects behind global ids are fetched, by type name."""
@@ -116,6 +123,7 @@ Mutation = merge_types(
         CrmMutation,
         OrganisationMutation,
         QuotaKindMutation,
+        SayingMutation,
         WeightsMutation,
         ModelMutation,
         TerritoryMutation,
@@ -133,7 +141,7 @@ Mutation = merge_types(
     ),
 )
 Subscription = merge_types(
-    "Subscription", (ModelSubscription, PresenceSubscription, ThreadSubscription, JobSubscription)
+    "Subscription", (ModelSubscription, PresenceSubscription, ThreadSubscription, ForecastSubscription, JobSubscription)
 )
 
 

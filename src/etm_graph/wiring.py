@@ -14,6 +14,7 @@ from etm_graph.core.access import Kind
 from etm_graph.core.anchors import Anchor, AnchorKind, AnchorPlace
 from etm_graph.core.calendar import parse_period
 from etm_graph.core.criteria import DataType, FieldDef
+from etm_graph.core.lifecycle import ModelState
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
@@ -29,9 +30,10 @@ from etm_graph.features.crm.service import (
     RatesChanged,
     UsersChanged,
 )
-from etm_graph.features.forecasts.service import ForecastCube, refuse_calendar_in_use
+from etm_graph.features.forecasts.service import ForecastCube, carry_over, refuse_calendar_in_use
 from etm_graph.features.governance.service import note_users
-from etm_graph.features.models.queries import active_model_id
+from etm_graph.features.models.queries import active_model_id, archived_at
+from etm_graph.features.models.service import StateChanged
 from etm_graph.features.presence.queries import Board
 from etm_graph.features.reports.service import refuse_effort_field
 from etm_graph.features.rules import queries as rules
@@ -111,6 +113,19 @@ DEALS = Source(crm.deals_signature, crm.deals, _deals_since)
 """Opportunities as forecasts have them: to the cent, with all that is counted by."""
 
 
+async def _carry_forecasts(work: UnitOfWork, happening: StateChanged) -> None:
+    if happening.after is ModelState.ACTIVE:
+        former = await archived_at(work.session, work.now)
+        restored = happening.before is ModelState.ARCHIVED
+        await carry_over(work, happening.model_id, former, restored=restored)
+
+
+async def _reconvert(work: UnitOfWork, happening: RatesChanged) -> None:  # noqa: ARG001 - any account may have it
+    model_id = await active_model_id(work.session)
+    if model_id is not None:
+        await enqueue(work.session, RUN, {}, now=work.now, model_id=model_id, created_by=work.principal.user_id)
+
+
 def make_reactions(engine: Engine) -> Reactions:
     """What follows from what, in the same transaction."""
 
@@ -128,19 +143,15 @@ def make_reactions(engine: Engine) -> Reactions:
     async def forget_users(work: UnitOfWork, happening: UsersChanged) -> None:
         await note_users(work, happening.user_ids)
 
-    async def reconvert(work: UnitOfWork, happening: RatesChanged) -> None:  # noqa: ARG001 - any account may have it
-        model_id = await active_model_id(work.session)
-        if model_id is not None:
-            await enqueue(work.session, RUN, {}, now=work.now, model_id=model_id, created_by=work.principal.user_id)
-
     return {
         AccountsChanged: [reassign],
         OpportunitiesChanged: [realign],
         CustomFieldDeleting: [keep_field],
         TerritoriesDeleting: [release_deleted, unlink_deleted],
         UsersChanged: [forget_users],
-        RatesChanged: [reconvert],
+        RatesChanged: [_reconvert],
         CalendarChanging: [refuse_calendar_in_use],
+        StateChanged: [_carry_forecasts],
     }
 
 

@@ -210,3 +210,12 @@ async def base_of_model(session: ReadSession, model_id: int) -> tuple[int | None
     columns = territory_model.c
     row = await session.row(select(columns.cloned_from_id, columns.base_structure_head).where(columns.id == model_id))
     return (None, 0) if row is None else (row.cloned_from_id, int(row.base_structure_head or 0))
+
+
+async def archived_at(session: ReadSession, moment: datetime) -> int | None:
+    """The model that went out of force at exactly this moment, whoever asks."""
+    columns = territory_model.c
+    found = await session.scalar(
+        select(columns.id).where(columns.state == ModelState.ARCHIVED.value, columns.archived_at == moment)
+    )
+    return None if found is None else int(found)

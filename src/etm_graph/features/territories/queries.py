@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Kind
-from etm_graph.core.hierarchy import subtree_end
+from etm_graph.core.hierarchy import ancestor_paths, subtree_end
 from etm_graph.db.paging import Order, Page, apply_page
 from etm_graph.db.sessions import ReadSession
 from etm_graph.features.models import queries as models
@@ -264,3 +264,15 @@ async def namesake(session: ReadSession, territory_id: int, model_id: int) -> in
         select(territory.c.id).where(territory.c.model_id == model_id, territory.c.developer_name == own)
     )
     return None if found is None else int(found)
+
+
+async def managers_above(session: ReadSession, model_id: int, path: str) -> Sequence[Row[Any]]:
+    """Forecast managers of the territory at a path and of its ancestors: path, depth, forecast_manager_id."""
+    columns = territory.c
+    return await session.rows(
+        select(columns.path, columns.depth, columns.forecast_manager_id).where(
+            columns.model_id == model_id,
+            columns.path.in_([*ancestor_paths(path), path]),
+            columns.forecast_manager_id.is_not(None),
+        )
+    )

@@ -7,6 +7,7 @@ from io import BytesIO
 import polars as pl
 from sqlalchemy import text
 
+from etm_graph.core.calendar import Period
 from etm_graph.core.changes import CRM_STREAM, EntityType
 from etm_graph.db.sessions import ReadSession
 from etm_graph.features.crm import queries as crm
@@ -62,3 +63,15 @@ async def moved_since(session: ReadSession, model_id: int, head: int, crm_seq: i
         }:
             return Moved(None, ())
     return Moved(sorted(accounts), await crm.deleted_deals(session, crm_seq))
+
+
+async def owns_deals(session: ReadSession, model_id: int, territory_id: int, user_id: int, period: Period) -> bool:
+    """Whether a person owns an opportunity that is aligned to a territory and closes in a period."""
+    found = await session.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM opportunity_alignment a JOIN opportunity o ON o.id = a.opportunity_id "
+            "WHERE a.model_id = :model AND a.territory_id = :territory AND o.owner_id = :owner "
+            "AND o.close_date BETWEEN :start AND :end)"
+        ).bindparams(model=model_id, territory=territory_id, owner=user_id, start=period.start, end=period.end)
+    )
+    return bool(found)

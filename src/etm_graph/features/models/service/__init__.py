@@ -12,6 +12,7 @@ from etm_graph.features.models.service.drafts import (
 )
 from etm_graph.features.models.service.editing import (
     ModelHead,
+    StateChanged,
     apply_edit,
     authorise,
     change_state,
@@ -27,6 +28,7 @@ from etm_graph.features.models.service.types import create_type, delete_type, up
 
 __all__ = [
     "ModelHead",
+    "StateChanged",
     "apply_edit",
     "authorise",
     "change_state",

@@ -36,6 +36,15 @@ class ModelHead:
         return GROUP_OF[self.state]
 
 
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A model came into another state, in this transaction."""
+
+    model_id: int
+    before: ModelState
+    after: ModelState
+
+
 def viewer_of(work: UnitOfWork) -> Viewer:
     """Who acts in a unit of work."""
     return work.viewer
@@ -177,6 +186,7 @@ async def change_state(
         .where(territory_model.c.id == model.id)
         .values(state=wanted.value, state_reason=reason, version=seq, **stamps)
     )
+    await work.announce(StateChanged(model.id, model.state, wanted))
 
 
 async def note_run(work: UnitOfWork, model: ModelHead) -> None:
