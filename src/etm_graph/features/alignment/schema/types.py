@@ -5,7 +5,7 @@ from typing import Optional
 
 import strawberry
 
-from etm_graph.core.access import Act, Kind
+from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
 from etm_graph.core.lifecycle import GROUP_OF, ModelState
 from etm_graph.core.opportunities import AlignmentCause, AlignmentReason
 from etm_graph.db.paging import decode_cursor, encode_cursor
@@ -15,6 +15,7 @@ from etm_graph.features.crm.schema.types import Account, Opportunity, load_accou
 from etm_graph.features.models import queries as models
 from etm_graph.features.models.schema.types import TerritoryModel
 from etm_graph.features.rules.schema.types import AssignmentRule, load_rules
+from etm_graph.features.territories import queries as territory_queries
 from etm_graph.features.territories.schema.types import Territory, load_territories
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
@@ -212,14 +213,22 @@ async def _alignments(opportunities: Sequence[Opportunity], context: Context) ->
     if active is None:
         return [None] * len(opportunities)
     found = await queries.alignments_of(session, active, {opportunity.key for opportunity in opportunities})
+    places = await territory_queries.places_of(session, {row.territory_id for row in found.values()} - {None})
+    readable = {row.id for row in places if _reads_assignments(context, active, row.path)}
+    if _reads_assignments(context, active, ORGANISATION_PATH):
+        readable.add(None)
     return [
         OpportunityAlignment(
             territory_key=row.territory_id, cause=AlignmentCause(row.cause), reason=AlignmentReason(row.reason)
         )
-        if (row := found.get(opportunity.key)) is not None
+        if (row := found.get(opportunity.key)) is not None and row.territory_id in readable
         else None
         for opportunity in opportunities
     ]
+
+
+def _reads_assignments(context: Context, active_id: int, path: str) -> bool:
+    return context.viewer.may(Act.READ, Kind.ASSIGNMENT, state=StateGroup.ACTIVE, model_id=active_id, path=path)
 
 
 async def _account_territories(accounts: Sequence[Account], context: Context) -> list[list[Territory]]:
@@ -230,7 +239,14 @@ async def _account_territories(accounts: Sequence[Account], context: Context) ->
     found = await queries.territories_of_accounts(session, active, {account.key for account in accounts})
     keys = sorted({key for keys in found.values() for key in keys})
     loaded = dict(zip(keys, await load_territories(keys, context), strict=True))
-    return [[node for key in found.get(account.key, ()) if (node := loaded[key]) is not None] for account in accounts]
+    return [
+        [
+            node
+            for key in found.get(account.key, ())
+            if (node := loaded[key]) is not None and _reads_assignments(context, active, node.path)
+        ]
+        for account in accounts
+    ]
 
 
 extend(
@@ -243,7 +259,7 @@ extend(
     Opportunity,
     "alignment",
     Optional[OpportunityAlignment],
-    batched(_alignments, description="Where it rolls up in the active model."),
+    batched(_alignments, description="Where it rolls up in the active model; null when you may not read that."),
 )
 extend(
     Territory,

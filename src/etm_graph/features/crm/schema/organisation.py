@@ -56,7 +56,8 @@ async def _rates(organisations: "Sequence[Organisation]", context: Context) -> l
 
 
 async def _unrated(organisations: "Sequence[Organisation]", context: Context) -> list[list[UnratedCurrency]]:
-    rows = await queries.currencies_without_rate(await context.session())
+    readable = context.viewer.may(Act.READ, Kind.CRM)
+    rows = await queries.currencies_without_rate(await context.session()) if readable else []
     found = [
         UnratedCurrency(currency=row.currency, accounts=row.accounts, opportunities=row.opportunities) for row in rows
     ]
@@ -64,7 +65,8 @@ async def _unrated(organisations: "Sequence[Organisation]", context: Context) ->
 
 
 async def _families(organisations: "Sequence[Organisation]", context: Context) -> list[list[str]]:
-    found = list(await queries.product_families(await context.session()))
+    readable = context.viewer.may(Act.READ, Kind.CRM)
+    found = list(await queries.product_families(await context.session())) if readable else []
     return [found for _ in organisations]
 
 
@@ -87,7 +89,8 @@ class Organisation:
 
 
 async def load_organisation(context: Context) -> Organisation:
-    """The organisation as it is."""
+    """The organisation as it is. Raises `Forbidden`."""
+    context.viewer.require(Act.READ, Kind.ORGANISATION)
     row = await queries.organisation_of(await context.session())
     return Organisation(
         name=row.name,

@@ -95,6 +95,7 @@ class CrmQuery:
         self, info: ContextInfo, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User]:
         """A page of users."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         page = make_page(info.context, first, after, last, before)
         rows = await queries.list_users(await info.context.session(), page)
         return connect(rows, queries.USERS, page, User.of, (_count_users, None, {}))
@@ -103,6 +104,7 @@ class CrmQuery:
     @needs(Act.READ, Kind.ORGANISATION)
     async def custom_fields(self, info: ContextInfo) -> list[CustomField]:
         """All custom fields."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         return [CustomField.of(row) for row in await queries.list_custom_fields(await info.context.session())]
 
     @strawberry.field(description="The accounts that you may read.")

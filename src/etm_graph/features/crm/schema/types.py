@@ -22,9 +22,16 @@ from etm_graph.graphql.pages import After, Before, Connection, First, Last, conn
 from etm_graph.graphql.scalars import BigInt
 
 
+def _knows_settings(context: Context) -> bool:
+    return context.viewer.may(Act.READ, Kind.ORGANISATION)
+
+
 async def load_users(ids: Sequence[int | None], context: Context) -> "list[User | None]":
-    """Users by id, None for unknown ones and for None."""
-    found = await queries.users_by_id(await context.session(), {number for number in ids if number is not None})
+    """Users by id, None for unknown ones, for None, and for others than oneself for who may not read users."""
+    wanted = {number for number in ids if number is not None}
+    if not _knows_settings(context):
+        wanted &= {context.principal.user_id}
+    found = await queries.users_by_id(await context.session(), wanted) if wanted else {}
     return [User.of(found[number]) if number in found else None for number in ids]
 
 
@@ -33,7 +40,8 @@ async def _managers(users: "Sequence[User]", context: Context) -> "list[User | N
 
 
 async def _count_reports(keys: Sequence[int], context: Context) -> list[int]:
-    found = await queries.report_counts(await context.session(), set(keys))
+    known = set(keys) if _knows_settings(context) else set()
+    found = await queries.report_counts(await context.session(), known)
     return [found.get(key, 0) for key in keys]
 
 
@@ -47,7 +55,8 @@ async def _reports(
 ) -> "list[Connection[User]]":
     page = make_page(context, first, after, last, before)
     keys = [user.key for user in users]
-    found = await queries.reports_of(await context.session(), keys, page)
+    known = keys if _knows_settings(context) else []
+    found = await queries.reports_of(await context.session(), known, page)
     return [connect(found.get(key, ()), queries.USERS, page, User.of, (_count_reports, key, {})) for key in keys]
 
 
@@ -154,8 +163,9 @@ class CustomField(Node):
 
 
 async def load_custom_fields(ids: Sequence[int], context: Context) -> list[CustomField | None]:
-    """Custom fields by id, None for unknown ones."""
-    found = await queries.custom_fields_by_id(await context.session(), set(ids))
+    """Custom fields by id, None for unknown ones and for who may not read settings."""
+    wanted = set(ids) if _knows_settings(context) else set()
+    found = await queries.custom_fields_by_id(await context.session(), wanted)
     return [CustomField.of(found[number]) if number in found else None for number in ids]
 
 

@@ -73,7 +73,8 @@ class CalendarQuery:
         end: Annotated[date, strawberry.argument(description="Last day of the range.")],
         kind: Annotated[PeriodKind, strawberry.argument(description="How long they are.")] = PeriodKind.QUARTER,
     ) -> list[FiscalPeriod]:
-        """Periods by day; everybody signed in may read the calendar."""
+        """Periods by day."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         organisation = await crm.organisation_of(await info.context.session())
         found = _periods_between(start, end, PeriodKind(kind), organisation.fiscal_year_start_month)
         return [FiscalPeriod(kind=p.kind, key=p.key, start=p.start, end=p.end) for p in found]

@@ -61,8 +61,9 @@ class QuotaKind(Node):
 
 
 async def load_quota_kinds(ids: Sequence[int], context: Context) -> list[QuotaKind | None]:
-    """Kinds of quota by id, None for unknown ones."""
-    found = await people.quota_kinds_by_id(await context.session(), set(ids))
+    """Kinds of quota by id, None for unknown ones and for who may not read settings."""
+    wanted = set(ids) if context.viewer.may(Act.READ, Kind.ORGANISATION) else set()
+    found = await people.quota_kinds_by_id(await context.session(), wanted)
     return [QuotaKind.of(found[number]) if number in found else None for number in ids]
 
 
@@ -104,7 +105,8 @@ class QuotaKindQuery:
     @strawberry.field(description="All kinds of quota, by developer name.")
     @needs(Act.READ, Kind.ORGANISATION)
     async def quota_kinds(self, info: ContextInfo) -> list[QuotaKind]:
-        """Everybody signed in may read them."""
+        """All kinds."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         return [QuotaKind.of(row) for row in await people.list_quota_kinds(await info.context.session())]
 
 

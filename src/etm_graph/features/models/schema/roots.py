@@ -99,6 +99,7 @@ class ModelQuery:
         self, info: ContextInfo, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[TerritoryType]:
         """A page of types."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         page = make_page(info.context, first, after, last, before)
         rows = await queries.list_types(await info.context.session(), page)
         return connect(rows, queries.BY_PRIORITY, page, TerritoryType.of, (_count_types, None, {}))

@@ -71,8 +71,9 @@ class TerritoryType(Node):
 
 
 async def load_types(ids: Sequence[int], context: Context) -> list[TerritoryType | None]:
-    """Territory types by id, None for unknown ones."""
-    found = await queries.types_by_id(await context.session(), set(ids))
+    """Territory types by id, None for unknown ones and for who may not read settings."""
+    wanted = set(ids) if context.viewer.may(Act.READ, Kind.ORGANISATION) else set()
+    found = await queries.types_by_id(await context.session(), wanted)
     return [TerritoryType.of(found[number]) if number in found else None for number in ids]
 
 

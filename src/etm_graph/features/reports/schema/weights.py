@@ -59,8 +59,9 @@ class WorkloadWeights(Node):
 
 
 async def load_weights(ids: Sequence[int], context: Context) -> list[WorkloadWeights | None]:
-    """Weights by id, None for unknown ones."""
-    found = await kept.weights_by_id(await context.session(), set(ids))
+    """Weights by id, None for unknown ones and for who may not read settings."""
+    wanted = set(ids) if context.viewer.may(Act.READ, Kind.ORGANISATION) else set()
+    found = await kept.weights_by_id(await context.session(), wanted)
     return [WorkloadWeights.of(found[number]) if number in found else None for number in ids]
 
 
@@ -132,7 +133,8 @@ class WeightsQuery:
     @strawberry.field(description="All sets of weights of the workload index, by developer name.")
     @needs(Act.READ, Kind.ORGANISATION)
     async def workload_weights(self, info: ContextInfo) -> list[WorkloadWeights]:
-        """Everybody signed in may read them."""
+        """All weights."""
+        info.context.viewer.require(Act.READ, Kind.ORGANISATION)
         return [WorkloadWeights.of(row) for row in await kept.list_weights(await info.context.session())]
 
 

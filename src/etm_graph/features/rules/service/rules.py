@@ -110,7 +110,7 @@ async def locate_rule(work: UnitOfWork, rule_id: int) -> tuple[models.ModelHead,
         raise NotFound("There is no such rule.", field=["id"])
     model = await models.lock_model(work, model_id, NotFound("There is no such rule.", field=["id"]))
     row = await work.session.row(select(assignment_rule).where(assignment_rule.c.id == rule_id))
-    if row is None:
+    if row is None or not work.viewer.may(Act.READ, Kind.RULE, state=model.group, model_id=model.id):
         raise NotFound("There is no such rule.", field=["id"])
     return model, row
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from etm_graph.core.access import Act, Kind
 from etm_graph.core.changes import ChangeKind, EntityType
 from etm_graph.core.errors import Conflict, NotFound
 from etm_graph.events.tables import change
@@ -29,6 +30,8 @@ async def locate(work: UnitOfWork, territory_id: int) -> tuple[models.ModelHead,
     row = await work.session.row(select(territory).where(territory.c.id == territory_id))
     if row is None:
         raise await _gone(work, territory_id)
+    if not work.viewer.may(Act.READ, Kind.TERRITORY, state=model.group, model_id=model.id, path=row.path):
+        raise _missing()
     return model, row
 
 

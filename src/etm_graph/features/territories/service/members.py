@@ -65,7 +65,10 @@ async def _find(work: UnitOfWork, membership_id: int) -> tuple[models.ModelHead,
     territory_id = await work.session.scalar(select(member.territory_id).where(member.id == membership_id))
     if territory_id is None:
         raise NotFound("There is no such membership.", field=["id"])
-    model, node = await locate(work, territory_id)
+    try:
+        model, node = await locate(work, territory_id)
+    except NotFound as error:
+        raise NotFound("There is no such membership.", field=["id"]) from error
     row = await work.session.row(select(territory_membership).where(member.id == membership_id))
     if row is None:
         raise NotFound("There is no such membership.", field=["id"])

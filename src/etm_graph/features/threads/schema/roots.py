@@ -328,7 +328,7 @@ class ThreadSubscription:
     """Root fields that follow threads."""
 
     @strawberry.subscription(description="Every event of a model's threads, live; resumable like draftChanges.")
-    @needs(Act.READ, Kind.THREAD)
+    @needs(Act.READ, Kind.MODEL)
     async def thread_events(
         self,
         info: ContextInfo,

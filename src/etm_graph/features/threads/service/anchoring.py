@@ -101,7 +101,7 @@ async def locate(work: UnitOfWork, thread_id: int) -> tuple[models.ModelHead, Ro
     model_id = await work.session.scalar(select(thread.c.model_id).where(thread.c.id == thread_id))
     if model_id is None:
         raise missing
-    model = await models.lock_model(work, model_id)
+    model = await models.lock_model(work, model_id, missing)
     row = await work.session.row(select(thread).where(thread.c.id == thread_id))
     if row is None or not models.viewer_of(work).may(
         Act.READ, Kind.THREAD, state=model.group, model_id=model.id, path=row.path or ORGANISATION_PATH
