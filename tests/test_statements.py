@@ -53,7 +53,7 @@ async def count(database: Database, query: str, width: int) -> tuple[int, dict[s
         # grandchildren, rule counts, members, their counts, users, rules
         (NESTED, 15),
         # models, territories, their count, child counts, descendant counts, types, forecast managers
-        (FLAT, 7),
+        (FLAT, 6),
         # models, threads, their count (there are none to go deeper)
         (THREADS, 3),
     ],
