@@ -16,6 +16,7 @@ import etm_graph.features.models.schema.history  # noqa: F401 - these add fields
 from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.alignment.schema.explaining import ExplainingQuery
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
+from etm_graph.features.balancing.schema import BalanceMutation, BalanceQuery
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.organisation import OrganisationMutation
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
@@ -33,6 +34,7 @@ from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
+from etm_graph.features.reports.schema.running import ReportMutation, ReportQuery, load_reports
 from etm_graph.features.reports.schema.weights import WeightsMutation, WeightsQuery, load_weights
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
 from etm_graph.features.rules.schema.types import load_rules
@@ -68,6 +70,7 @@ LOADERS: dict[str, BatchFunction] = {
     "ForecastAdjustment": load_adjustments,
     "ForecastSubmission": load_submissions,
     "WorkloadWeights": load_weights,
+    "SavedReport": load_reports,
 }
 """How the objects behind global ids are fetched, by type name."""
 
@@ -115,6 +118,8 @@ Query = merge_types(
         CalendarQuery,
         QuotaKindQuery,
         WeightsQuery,
+        ReportQuery,
+        BalanceQuery,
     ),
 )
 Mutation = merge_types(
@@ -125,6 +130,8 @@ Mutation = merge_types(
         QuotaKindMutation,
         SayingMutation,
         WeightsMutation,
+        ReportMutation,
+        BalanceMutation,
         ModelMutation,
         TerritoryMutation,
         RuleMutation,

@@ -276,3 +276,38 @@ async def managers_above(session: ReadSession, model_id: int, path: str) -> Sequ
             columns.forecast_manager_id.is_not(None),
         )
     )
+
+
+async def staffing(session: ReadSession, model_id: int) -> Sequence[Row[Any]]:
+    """How many members each territory of a model has, and its forecast manager: territory_id, members, manager."""
+    member, node = territory_membership.c, territory.c
+    counted = (
+        select(
+            node.id.label("territory_id"),
+            func.count(member.id).label("members"),
+            node.forecast_manager_id.label("manager"),
+        )
+        .outerjoin(territory_membership, member.territory_id == node.id)
+        .where(node.model_id == model_id)
+        .group_by(node.id, node.forecast_manager_id)
+    )
+    return await session.rows(counted)
+
+
+async def member_ids(session: ReadSession, model_id: int) -> Mapping[int, Sequence[int]]:
+    """The users who are members of each territory of a model today, whoever asks."""
+    member = territory_membership.c
+    today = func.current_date()
+    rows = await session.rows(
+        select(member.territory_id, member.user_id)
+        .where(
+            member.model_id == model_id,
+            or_(member.effective_from.is_(None), member.effective_from <= today),
+            or_(member.effective_until.is_(None), member.effective_until >= today),
+        )
+        .order_by(member.territory_id, member.user_id)
+    )
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        found[row.territory_id].append(row.user_id)
+    return found

@@ -37,6 +37,7 @@ from etm_graph.features.crm.queries.pricing import (
     deals_signature,
     deals_since,
     deleted_deals,
+    half_even,
     product_families,
 )
 from etm_graph.features.crm.queries.records import (
@@ -107,6 +108,7 @@ __all__ = [
     "facts_signature",
     "find_user",
     "find_user_of_subject",
+    "half_even",
     "list_accounts",
     "list_custom_fields",
     "list_exchange_rates",
