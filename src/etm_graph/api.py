@@ -13,7 +13,7 @@ import etm_graph.features.forecasts.schema.drilling
 import etm_graph.features.forecasts.schema.telling
 import etm_graph.features.forecasts.schema.types
 import etm_graph.features.models.schema.history  # noqa: F401 - these add fields to lower features' types
-from etm_graph.features.activation.schema import ActivationMutation, JobQuery, JobSubscription, load_jobs
+from etm_graph.features.activation.schema.roots import ActivationMutation
 from etm_graph.features.alignment.schema.explaining import ExplainingQuery
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.balancing.schema import BalanceMutation, BalanceQuery
@@ -31,6 +31,7 @@ from etm_graph.features.forecasts.schema.saying import SayingMutation
 from etm_graph.features.governance.schema.audit import AuditMutation, AuditQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
+from etm_graph.features.models.schema.jobs import JobMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
 from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
@@ -141,6 +142,7 @@ Mutation = merge_types(
         PresenceMutation,
         ScenarioMutation,
         ActivationMutation,
+        JobMutation,
         ThreadMutation,
         GrantMutation,
         KeyMutation,

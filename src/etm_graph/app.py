@@ -31,6 +31,7 @@ from etm_graph.graphql.execution import Executor
 from etm_graph.identity.attempts import FailedSignIns
 from etm_graph.identity.authenticate import Authenticator
 from etm_graph.identity.tokens import DEV_ISSUER, TokenConfig, TokenVerifier
+from etm_graph.jobs.board import hint_of, job_of
 from etm_graph.jobs.worker import Worker
 from etm_graph.settings import DocumentTrust, Mode, Settings
 from etm_graph.signing_in import SecurityMetrics, guarded, make_sign_in
@@ -68,7 +69,8 @@ class Process:
         await self.policy.start()
         await self.sealer.start()
         await self.feed.start()
-        await self.worker.start()
+        if self.settings.jobs_here:
+            await self.worker.start()
 
     async def stop(self) -> None:
         """Stop everything and close the database."""
@@ -114,9 +116,13 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
 
     revocations = Watch(database, ACCESS_STREAM, rights_changed)
 
-    def on_hint(stream_id: int, head: int) -> None:
-        feed.hint(stream_id, head)
-        revocations.hint(stream_id, head)
+    def on_hint(number: int, head: int) -> None:
+        job_id = job_of(number)
+        if job_id is not None:
+            worker.board.tell(job_id)
+            return
+        feed.hint(number, head)
+        revocations.hint(number, head)
 
     hints = Hints(database.url, on_hint)
     engines = wiring.make_engines()
@@ -127,7 +133,13 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
         database.read,
         make_sign_in(settings, database, writer),
     )
-    worker = wiring.make_worker(database, writer, engines.engine, lease_s=settings.job_lease_s)
+    worker = wiring.make_worker(
+        database,
+        writer,
+        engines.engine,
+        lease_s=settings.job_lease_s,
+        on_event=lambda job, seq: hints.send({hint_of(job): seq}),
+    )
     extras = dict(wiring.extras(engines.engine, worker))
     services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
     policy, sealer = PolicyWatch(access, folder, poll_s=settings.policy_poll_s), Sealer(database)

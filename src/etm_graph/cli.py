@@ -32,6 +32,12 @@ def serve(
 
 
 @main.command()
+def worker() -> None:
+    """Run jobs, and nothing else; as many of these as you like share them."""
+    serving.work(Settings(), console)
+
+
+@main.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     settings = Settings()

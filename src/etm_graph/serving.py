@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import sys
 from datetime import timedelta
 from functools import partial
@@ -189,6 +190,27 @@ class _Server(uvicorn.Server):
         app = self.config.app
         app.state.drain()  # type: ignore[union-attr]  # the application that serve() gives
         await super().shutdown(sockets)  # type: ignore[arg-type]  # as above
+
+
+async def _work(settings: Settings, url: str) -> None:
+    process = make_process(settings.model_copy(update={"jobs_here": True}), url, dev_secret(settings))
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await process.start()
+    try:
+        await stopped.wait()
+    finally:
+        await process.stop()
+
+
+def work(settings: Settings, console: Console) -> None:
+    """Run jobs, and nothing else, until a signal ends the process; one in the middle of a job leaves it to another."""
+    configure_logs()
+    url = database_url(settings)
+    asyncio.run(prepare(url))
+    console.print("[bold]etm-graph[/bold] runs jobs.")
+    asyncio.run(_work(settings, url))
 
 
 def serve(settings: Settings, console: Console, *, with_demo: bool) -> None:

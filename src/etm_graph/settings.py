@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     """Seconds between two looks at the heads of watched streams; repairs lost wake-ups."""
     drain_s: float = 10.0
     """Seconds that a stopping server gives open requests and sockets."""
+    deleted_model_keep_days: float = 30.0
+    """Days that a deleted draft stays in the bin, from which it can be taken out again."""
+    jobs_here: bool = True
+    """Whether a serving process also runs jobs; False leaves them to `etm-graph worker`."""
     job_lease_s: float = 10.0
     """Seconds after which a job whose worker is silent is taken over."""
 

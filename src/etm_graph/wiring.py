@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import Row
 
 from etm_graph.access.grants import load_grants
+from etm_graph.access.snapshot import default_policy_folder
 from etm_graph.analytics.copies import Copy, Delta, Source
 from etm_graph.analytics.preparing import column_of, prepare
 from etm_graph.core.access import Kind
@@ -18,7 +19,8 @@ from etm_graph.core.lifecycle import ModelState
 from etm_graph.db.sessions import Database, ReadSession
 from etm_graph.events.unit_of_work import Reactions, UnitOfWork, Writer
 from etm_graph.features.activation.jobs import ActivationJobs
-from etm_graph.features.activation.service.requests import ACTIVATE, RUN
+from etm_graph.features.activation.service import CHECKS, Preflight
+from etm_graph.features.activation.service.requests import RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
 from etm_graph.features.comparisons.service import Books, Impacts
 from etm_graph.features.crm import queries as crm
@@ -38,6 +40,7 @@ from etm_graph.features.presence.queries import Board
 from etm_graph.features.reports.service import refuse_effort_field
 from etm_graph.features.rules import queries as rules
 from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
+from etm_graph.features.scenarios.jobs import CloneJobs
 from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.service import TerritoriesDeleting
 from etm_graph.features.threads.service import AnchorRegistry
@@ -174,15 +177,17 @@ def make_cube(engine: Engine) -> ForecastCube:
     return ForecastCube(Copy(DEALS), engine)
 
 
-def make_worker(database: Database, writer: Writer, engine: Engine, *, lease_s: float) -> Worker:
+def make_worker(
+    database: Database,
+    writer: Writer,
+    engine: Engine,
+    *,
+    lease_s: float,
+    on_event: Callable[[int, int], None] = lambda _job, _seq: None,
+) -> Worker:
     """The worker of one process, with every kind of job."""
-    jobs = ActivationJobs(writer, engine)
-    return Worker(
-        database,
-        {ACTIVATE: jobs.activate, RUN: jobs.run},
-        {ACTIVATE: jobs.activation_failed},
-        lease_s=lease_s,
-    )
+    kinds = {**ActivationJobs(writer, engine).kinds(), **CloneJobs(writer).kinds()}
+    return Worker(database, kinds, lease_s=lease_s, on_event=on_event)
 
 
 Places = Mapping[Anchor, AnchorPlace]
@@ -241,12 +246,17 @@ ANCHORS = AnchorRegistry(
 """What threads can hang on, beside models and their changes."""
 
 
+PREFLIGHT = Preflight.load(default_policy_folder(), CHECKS)
+"""What is looked at before an activation; features that have more to look at add their checks here."""
+
+
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
     impacts = Impacts(Books(engine, Copy(OPPORTUNITIES)))
     return {
         Engine: engine,
         ForecastCube: make_cube(engine),
+        Preflight: PREFLIGHT,
         Worker: worker,
         AnchorRegistry: ANCHORS,
         Impacts: impacts,

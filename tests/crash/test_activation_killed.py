@@ -29,7 +29,7 @@ async def models(client: Client) -> dict[str, dict[str, str]]:
 
 
 async def until_active(client: Client, name: str) -> None:
-    for _ in range(150):
+    for _ in range(600):
         if (await models(client))[name]["state"] == "ACTIVE":
             return
         await asyncio.sleep(0.1)
@@ -93,7 +93,7 @@ async def test_a_run_of_the_active_model_survives_the_death_of_its_process(
         admin = Client(second, "admin")
         stack.push_async_callback(admin.close)
         await admin.do(RUN, m=active["id"])
-        for _ in range(150):
+        for _ in range(600):
             async with database.read() as session:
                 open_jobs = await session.scalar(text("SELECT count(*) FROM job WHERE state IN ('QUEUED', 'RUNNING')"))
             if open_jobs == 0:

@@ -22,6 +22,7 @@
         ├── BadFilterLogic      BAD_FILTER_LOGIC     points at the character
         ├── Conflict            CONFLICT             base, theirs, yours, who and when
         ├── WrongState          WRONG_STATE          the model's state does not allow it
+        ├── Blocked             BLOCKED              a pre-flight check stands in the way
         ├── Busy                BUSY                 somebody else holds the lock; try again
         └── IdempotencyMismatch IDEMPOTENCY_MISMATCH same key, another input
 
@@ -56,6 +57,7 @@ class ErrorCode(StrEnum):
     BAD_FILTER_LOGIC = "BAD_FILTER_LOGIC"
     CONFLICT = "CONFLICT"
     WRONG_STATE = "WRONG_STATE"
+    BLOCKED = "BLOCKED"
     BUSY = "BUSY"
     IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
 
@@ -205,6 +207,12 @@ class WrongState(BusinessError):
     """The territory model's state does not allow the act."""
 
     code = ErrorCode.WRONG_STATE
+
+
+class Blocked(BusinessError):
+    """A pre-flight check that policy makes a blocker found something."""
+
+    code = ErrorCode.BLOCKED
 
 
 class Busy(BusinessError):

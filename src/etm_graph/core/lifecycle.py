@@ -41,26 +41,27 @@ STATES_IN: Mapping[StateGroup, tuple[ModelState, ...]] = MappingProxyType(
 )
 """The states of each group, the inverse of `GROUP_OF`."""
 
-_TRANSITIONS: Mapping[ModelState, frozenset[ModelState]] = MappingProxyType(
+TRANSITIONS: Mapping[ModelState, frozenset[ModelState]] = MappingProxyType(
     {
         ModelState.CLONING: frozenset({ModelState.PLANNING, ModelState.CLONING_FAILED}),
         ModelState.CLONING_FAILED: frozenset({ModelState.CLONING, ModelState.DELETING}),
         ModelState.PLANNING: frozenset({ModelState.ACTIVATING, ModelState.DELETING}),
-        ModelState.ACTIVATING: frozenset({ModelState.ACTIVE, ModelState.ACTIVATING_FAILED}),
+        ModelState.ACTIVATING: frozenset({ModelState.ACTIVE, ModelState.ACTIVATING_FAILED, ModelState.PLANNING}),
         ModelState.ACTIVATING_FAILED: frozenset({ModelState.ACTIVATING, ModelState.PLANNING}),
         ModelState.ACTIVE: frozenset({ModelState.ARCHIVING, ModelState.ARCHIVED}),
-        ModelState.ARCHIVING: frozenset({ModelState.ARCHIVED, ModelState.ARCHIVING_FAILED}),
+        ModelState.ARCHIVING: frozenset({ModelState.ARCHIVED, ModelState.ARCHIVING_FAILED, ModelState.ACTIVE}),
         ModelState.ARCHIVING_FAILED: frozenset({ModelState.ARCHIVING, ModelState.ACTIVE}),
-        ModelState.ARCHIVED: frozenset({ModelState.ACTIVE, ModelState.DELETING}),
-        ModelState.DELETING: frozenset({ModelState.DELETING_FAILED}),
-        ModelState.DELETING_FAILED: frozenset({ModelState.DELETING}),
+        ModelState.ARCHIVED: frozenset({ModelState.ACTIVE}),
+        ModelState.DELETING: frozenset({ModelState.DELETING_FAILED, ModelState.PLANNING, ModelState.CLONING_FAILED}),
+        ModelState.DELETING_FAILED: frozenset({ModelState.DELETING, ModelState.PLANNING, ModelState.CLONING_FAILED}),
     }
 )
+"""Where a model can go from each state. A cancelled transition goes back to where it began."""
 
 
 def require_transition(current: ModelState, wanted: ModelState) -> None:
     """Pass when a model in `current` may go to `wanted`; raise `WrongState` naming what is possible otherwise."""
-    allowed = _TRANSITIONS[current]
+    allowed = TRANSITIONS[current]
     if wanted not in allowed:
         possible = ", ".join(sorted(allowed)) or "nothing"
         raise WrongState(f"A model that is {current} cannot become {wanted}; from here it can become: {possible}.")

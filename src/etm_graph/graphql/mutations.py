@@ -41,6 +41,7 @@ describe(
         "BAD_FILTER_LOGIC": "Filter logic that does not parse; the message names the character.",
         "CONFLICT": "Somebody else changed it since you read it.",
         "WRONG_STATE": "The model's state does not allow it.",
+        "BLOCKED": "A pre-flight check stands in the way; `preflight` of the model says which.",
         "BUSY": "Somebody else holds the lock; try again.",
         "IDEMPOTENCY_MISMATCH": "The idempotency key was used with another input.",
     },

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from polars._typing import PolarsDataType
-from sqlalchemy import Row, and_, literal, null, select, union_all
+from sqlalchemy import Row, and_, func, literal, null, select, union_all
 
 from etm_graph.analytics.aligning import Territories
 from etm_graph.core.errors import NotFound
@@ -53,6 +53,35 @@ async def manual_assignments(session: ReadSession, model_id: int) -> pl.DataFram
         )
     )
     return _pairs([tuple(row) for row in rows])
+
+
+async def count_decisions(session: ReadSession, model_id: int) -> int:
+    """How many assignments by hand and exclusions a model has, whoever asks."""
+    columns = account_assignment.c
+    manual = select(func.count()).where(columns.model_id == model_id, columns.until.is_(None), columns.manual)
+    excluded = select(func.count()).where(assignment_exclusion.c.model_id == model_id)
+    return int(await session.scalar(manual)) + int(await session.scalar(excluded))
+
+
+async def accounts_aligned_otherwise(session: ReadSession, model_id: int, decisions: pl.DataFrame) -> list[int]:
+    """Accounts with an opportunity that follows the policy and is not where `decisions` puts it, or is nowhere yet."""
+    schema = {"account_id": pl.Int64, "was_id": pl.Int64, "why": pl.String, "missing": pl.String}
+    found = await session.copy_out(
+        "SELECT o.account_id, a.territory_id, a.reason, a.opportunity_id IS NULL FROM opportunity o "
+        f"LEFT JOIN opportunity_alignment a ON a.opportunity_id = o.id AND a.model_id = {int(model_id)} "
+        "WHERE a.opportunity_id IS NULL OR a.cause = 'POLICY'"
+    )
+    if not found:
+        return []
+    held = pl.read_csv(BytesIO(found), has_header=False, new_columns=list(schema), schema=schema)
+    joined = held.join(decisions, on="account_id", how="left")
+    planned = pl.col("reason").fill_null("NO_TERRITORY")
+    unlike = (
+        (pl.col("missing") == "t")
+        | pl.col("was_id").ne_missing(pl.col("territory_id"))
+        | pl.col("why").ne_missing(planned)
+    )
+    return joined.filter(unlike)["account_id"].unique().to_list()
 
 
 async def exclusions(session: ReadSession, model_id: int) -> pl.DataFrame:

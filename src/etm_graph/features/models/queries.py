@@ -74,6 +74,19 @@ async def active_model_id(session: ReadSession) -> int | None:
     return None if found is None else int(found)
 
 
+async def base_of(session: ReadSession, model_id: int) -> tuple[int | None, int | None]:
+    """What a model was cloned from, and the structure's number there then; whoever asks."""
+    columns = territory_model.c
+    row = await session.row(select(columns.cloned_from_id, columns.base_structure_head).where(columns.id == model_id))
+    return (None, None) if row is None else (row.cloned_from_id, row.base_structure_head)
+
+
+async def count_clones(session: ReadSession, model_id: int) -> int:
+    """How many models were cloned from a model, whoever asks."""
+    statement = select(func.count()).select_from(territory_model).where(territory_model.c.cloned_from_id == model_id)
+    return int(await session.scalar(statement))
+
+
 async def types_by_id(session: ReadSession, ids: Collection[int]) -> dict[int, Row[Any]]:
     """Territory types by id; everybody signed in may read them."""
     return {row.id: row for row in await session.rows(select(territory_type).where(territory_type.c.id.in_(ids)))}

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, and_, func, select
 
 from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import Kind
 from etm_graph.core.assignment import Link, Node, Rule, RuleSet
 from etm_graph.core.criteria import Criterion, FieldDef, Operator, compile_criterion
+from etm_graph.core.errors import BusinessError
 from etm_graph.core.filter_logic import parse
 from etm_graph.db.paging import Order, Page, apply_page
 from etm_graph.db.sessions import ReadSession
@@ -107,6 +108,22 @@ def _rule(row: Row[Any], fields: Mapping[str, FieldDef]) -> Rule:
     return Rule(row.id, row.developer_name, row.object_type, row.is_active, compiled, logic)
 
 
+async def rules_in_error(session: ReadSession, model_id: int, fields: Mapping[str, FieldDef]) -> list[tuple[str, str]]:
+    """Rules of a model that cannot be evaluated with these fields: developer name and what is wrong, by name."""
+    found = []
+    for row in await session.rows(select(assignment_rule).where(assignment_rule.c.model_id == model_id)):
+        gone = sorted({item["field"] for item in row.criteria} - set(fields))
+        try:
+            wrong = f"There is no account field {', '.join(gone)}." if gone else None
+            if wrong is None:
+                _rule(row, fields)
+        except BusinessError as error:
+            wrong = error.message
+        if wrong is not None:
+            found.append((row.developer_name, wrong))
+    return sorted(found)
+
+
 async def load_rule_set(
     session: ReadSession,
     model_id: int,
@@ -176,4 +193,14 @@ async def find_in_model(session: ReadSession, model_id: int, developer_name: str
         select(columns.id, columns.version).where(
             columns.model_id == model_id, columns.developer_name == developer_name
         )
+    )
+
+
+async def namesakes(session: ReadSession, source_id: int, target_id: int) -> Sequence[Row[Any]]:
+    """Rules of two models with the same developer name: old_id, new_id, whoever asks."""
+    old, new = assignment_rule.alias("old"), assignment_rule.alias("new")
+    return await session.rows(
+        select(old.c.id.label("old_id"), new.c.id.label("new_id"))
+        .join(new, and_(new.c.model_id == target_id, new.c.developer_name == old.c.developer_name))
+        .where(old.c.model_id == source_id)
     )

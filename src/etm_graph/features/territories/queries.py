@@ -106,6 +106,16 @@ async def children_of(
     return grouped
 
 
+async def namesakes(session: ReadSession, source_id: int, target_id: int) -> Sequence[Row[Any]]:
+    """Territories of two models with the same developer name: old_id, new_id, whoever asks."""
+    old, new = territory.alias("old"), territory.alias("new")
+    return await session.rows(
+        select(old.c.id.label("old_id"), new.c.id.label("new_id"))
+        .join(new, and_(new.c.model_id == target_id, new.c.developer_name == old.c.developer_name))
+        .where(old.c.model_id == source_id)
+    )
+
+
 async def child_counts(session: ReadSession, viewer: Viewer, parent_ids: Collection[int]) -> Mapping[int, int]:
     """How many children each territory has that the viewer may read."""
     base = visible(viewer).where(territory.c.parent_id.in_(parent_ids))

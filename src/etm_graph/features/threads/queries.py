@@ -43,6 +43,11 @@ class ThreadFilter:
     unread_by: int | None = None
 
 
+async def count_all(session: ReadSession, model_id: int) -> int:
+    """How many threads a model has, whoever asks."""
+    return int(await session.scalar(select(func.count()).where(thread.c.model_id == model_id)))
+
+
 def _readable(viewer: Viewer) -> ColumnElement[bool]:
     """Threads on a territory are read by those who reach it; threads on the model as a whole from its root."""
     scope = models.scope

@@ -8,8 +8,17 @@ from etm_graph.features.alignment.tables import account_assignment, assignment_e
 from etm_graph.features.territories import queries as territories
 
 
-async def copy_decisions(work: UnitOfWork, source_id: int, target_id: int) -> None:
+async def copy_decisions(
+    work: UnitOfWork, source_id: int, target_id: int, *, manual: bool = True, exclusions: bool = True
+) -> None:
     """Copy assignments by hand and exclusions into a model that has its territories already, set-wise."""
+    if manual:
+        await _copy_manual(work, source_id, target_id)
+    if exclusions:
+        await _copy_exclusions(work, source_id, target_id)
+
+
+async def _copy_manual(work: UnitOfWork, source_id: int, target_id: int) -> None:
     old, new = territories.nodes.alias("old"), territories.nodes.alias("new")
     namesake = and_(new.c.model_id == target_id, new.c.developer_name == old.c.developer_name)
     manual = account_assignment.c
@@ -31,6 +40,11 @@ async def copy_decisions(work: UnitOfWork, source_id: int, target_id: int) -> No
             .where(manual.model_id == source_id, manual.until.is_(None), manual.manual),
         )
     )
+
+
+async def _copy_exclusions(work: UnitOfWork, source_id: int, target_id: int) -> None:
+    old, new = territories.nodes.alias("old"), territories.nodes.alias("new")
+    namesake = and_(new.c.model_id == target_id, new.c.developer_name == old.c.developer_name)
     kept = assignment_exclusion.c
     await work.session.execute(
         insert(assignment_exclusion).from_select(

@@ -286,15 +286,6 @@ class ModelMutation:
         )
         return await model_payload(info.context, outcome)
 
-    @strawberry.mutation(description="Delete a draft with all that belongs to it.")
-    @needs(Act.DELETE, Kind.MODEL)
-    async def territory_model_delete(self, info: ContextInfo, input: DeleteInput) -> DeletePayload:
-        """Delete a draft."""
-        outcome = await mutate(
-            info.context, input, lambda work: service.delete_model(work, decode_id(input.id, "TerritoryModel"))
-        )
-        return await delete_payload(info.context, outcome, "TerritoryModel")
-
     @strawberry.mutation(description="Set what a territory type's priority is in one draft.")
     @needs(Act.UPDATE, Kind.MODEL)
     async def territory_model_type_priority_set(

@@ -3,7 +3,6 @@
 from etm_graph.features.models.service.drafts import (
     copy_priorities,
     create_model,
-    delete_model,
     note_base,
     set_type_priority,
     update_model,
@@ -24,6 +23,7 @@ from etm_graph.features.models.service.editing import (
     require_unchanged,
     viewer_of,
 )
+from etm_graph.features.models.service.jobs import cancel_job, retry_job
 from etm_graph.features.models.service.types import create_type, delete_type, update_type
 
 __all__ = [
@@ -31,11 +31,11 @@ __all__ = [
     "StateChanged",
     "apply_edit",
     "authorise",
+    "cancel_job",
     "change_state",
     "copy_priorities",
     "create_model",
     "create_type",
-    "delete_model",
     "delete_type",
     "lock_for_system",
     "lock_model",
@@ -44,6 +44,7 @@ __all__ = [
     "require_planning",
     "require_same_version",
     "require_unchanged",
+    "retry_job",
     "set_type_priority",
     "update_model",
     "update_type",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, update
 
 from etm_graph.core.access import Act, Kind, StateGroup
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType
@@ -103,15 +103,6 @@ async def update_model(work: UnitOfWork, model_id: int, expected_version: int, w
         raise NotFound("There is no such model.")
     draft = ChangeDraft(EntityType.MODEL, ChangeKind.UPDATED, model_id, model.developer_name)
     await apply_edit(work, model_id, territory_model, draft, row, wanted, expected_version)
-    return model_id
-
-
-async def delete_model(work: UnitOfWork, model_id: int) -> int:
-    """Delete a draft with all that belongs to it; returns its id. Raises `WrongState`, `Forbidden`."""
-    model = await lock_model(work, model_id)
-    require_planning(model)
-    authorise(work, model, Act.DELETE, Kind.MODEL, own=model.created_by == work.principal.user_id)
-    await work.session.execute(delete(stream).where(stream.c.id == model_id))
     return model_id
 
 

@@ -178,9 +178,13 @@ async def drop_territories(work: UnitOfWork, model_id: int, rows: Sequence[Row[A
     await work.session.execute(delete(territory).where(territory.c.id.in_([row.id for row in rows])))
 
 
-async def copy_territories(work: UnitOfWork, source_id: int, target_id: int) -> None:
-    """Copy a model's tree and members into an empty one, set-wise; paths, being names, stay as they are."""
-    copied = [column for column in territory.c if column.name not in {"id", "model_id", "parent_id", "version"}]
+async def copy_territories(work: UnitOfWork, source_id: int, target_id: int, *, members: bool = True) -> None:
+    """Copy a model's tree and members into an empty one, set-wise; paths, being names, stay as they are.
+
+    Without members there are no forecast managers either.
+    """
+    left_out = {"id", "model_id", "parent_id", "version"} | (set() if members else {"forecast_manager_id"})
+    copied = [column for column in territory.c if column.name not in left_out]
     await work.session.execute(
         insert(territory).from_select(
             ["model_id", "version", *(column.name for column in copied)],
@@ -199,6 +203,11 @@ async def copy_territories(work: UnitOfWork, source_id: int, target_id: int) -> 
             parent.c.path == parent_of,
         )
     )
+    if members:
+        await _copy_members(work, source_id, target_id)
+
+
+async def _copy_members(work: UnitOfWork, source_id: int, target_id: int) -> None:
     old, new, member = territory.alias("old"), territory.alias("new"), territory_membership.c
     names = ["user_id", "role_in_territory", "effective_from", "effective_until"]
     await work.session.execute(

@@ -2,6 +2,7 @@
 
 from etm_graph.features.threads.service.anchoring import AnchorRegistry, AnchorResolver
 from etm_graph.features.threads.service.comments import add_comment, delete_comment, edit_comment
+from etm_graph.features.threads.service.copying import copy_open_threads
 from etm_graph.features.threads.service.taking_part import follow_thread, mark_read, react
 from etm_graph.features.threads.service.threads import (
     create_thread,
@@ -15,6 +16,7 @@ __all__ = [
     "AnchorRegistry",
     "AnchorResolver",
     "add_comment",
+    "copy_open_threads",
     "create_thread",
     "delete_comment",
     "edit_comment",

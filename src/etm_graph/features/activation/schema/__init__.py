@@ -1,0 +1,1 @@
+"""The GraphQL of pre-flight, activation and what undoes it."""
