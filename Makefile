@@ -22,7 +22,7 @@ run: .venv/.installed ## install, start PostgreSQL, migrate, load the demo compa
 test: .venv/.installed ## the whole test suite on a PostgreSQL of its own
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not clients"
 
-clients: .venv/.installed ## clients and checkers from npm against a server: needs node 20 and npm
+clients: .venv/.installed ## clients and checkers from npm against a server: needs node 20, npm and chromium
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m clients tests/clients
 
 lint: .venv/.installed ## style and import contracts
