@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import edit_rate, event_latency, fanout, hierarchy, preview_full
+from benchmarks import access, edit_rate, event_latency, fanout, hierarchy, preview_full
 from benchmarks.harness import Company, Result, load_company, machine
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -23,6 +23,9 @@ BENCHMARKS: dict[str, Callable[[Company], Awaitable[Result]]] = {
     "preview-full": preview_full.measure,
     "event-latency": event_latency.measure,
     "fanout": fanout.measure,
+    "access-decisions": access.measure_decisions,
+    "access-list": access.measure_list,
+    "access-recheck": access.measure_recheck,
 }
 
 

@@ -29,6 +29,7 @@ from etm_graph.features.forecasts.schema.live import ForecastSubscription
 from etm_graph.features.forecasts.schema.people import load_adjustments, load_quotas, load_submissions
 from etm_graph.features.forecasts.schema.saying import SayingMutation
 from etm_graph.features.governance.schema.audit import AuditMutation, AuditQuery
+from etm_graph.features.governance.schema.explaining import ExplainQuery
 from etm_graph.features.governance.schema.grants import GrantMutation, GrantQuery, load_grants
 from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.jobs import JobMutation, JobQuery, JobSubscription, load_jobs
@@ -116,6 +117,7 @@ Query = merge_types(
         GrantQuery,
         KeyQuery,
         AuditQuery,
+        ExplainQuery,
         CalendarQuery,
         QuotaKindQuery,
         WeightsQuery,

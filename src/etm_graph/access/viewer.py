@@ -1,7 +1,7 @@
 """A viewer: who acts, under which policy, at what moment. What queries and use cases ask."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
@@ -11,6 +11,9 @@ from etm_graph.access.filters import visible
 from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
 from etm_graph.core.errors import Forbidden
 from etm_graph.identity.principal import Principal
+
+KNOWN_MAX = 50_000
+"""Most decisions that a viewer remembers; paths are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Viewer:
     now: datetime
     note: Callable[[Required], None] | None = None
     refused: Callable[[Required], None] | None = None
+    known: dict[tuple[object, ...], bool] = field(default_factory=dict, compare=False, repr=False)
+    """Decisions made so far: principal, policy and moment are fixed, so that they stay true."""
 
     def may(
         self,
@@ -48,9 +53,15 @@ class Viewer:
         own: bool = False,
     ) -> bool:
         """Whether the act is allowed on such an object; `state` None means an object outside models."""
-        return self.access.allows(
-            self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now
-        )
+        asked = (act, kind, state, model_id, path, own)
+        allowed = self.known.get(asked)
+        if allowed is None:
+            if len(self.known) >= KNOWN_MAX:
+                self.known.clear()
+            allowed = self.known[asked] = self.access.allows(
+                self.principal, act, kind, state=state, model_id=model_id, path=path, own=own, now=self.now
+            )
+        return allowed
 
     def require(
         self,

@@ -54,6 +54,7 @@ class Context:
         self.now = datetime.now(UTC)
         self._access = services.access.pinned()
         self._refusals: list[Required] = []
+        self._viewer: Viewer | None = None
         self._stack = AsyncExitStack()
         self._session: ReadSession | None = None
         self._opening = asyncio.Lock()
@@ -63,7 +64,13 @@ class Context:
     @property
     def viewer(self) -> Viewer:
         """Who asks, for queries and decisions."""
-        return Viewer(self._access, self.principal, self.now, refused=self._refusals.append)
+        known = self._viewer
+        if known is None or known.principal is not self.principal or known.now is not self.now:
+            known = self._viewer = Viewer(self._access, self.principal, self.now, refused=self._note_refusal)
+        return known
+
+    def _note_refusal(self, asked: Required) -> None:
+        self._refusals.append(asked)
 
     async def session(self) -> ReadSession:
         """The operation's snapshot, opened when first asked for."""

@@ -232,3 +232,9 @@ async def archived_at(session: ReadSession, moment: datetime) -> int | None:
         select(columns.id).where(columns.state == ModelState.ARCHIVED.value, columns.archived_at == moment)
     )
     return None if found is None else int(found)
+
+
+async def standings(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """What access to models is decided by, whoever asks: id, state, created_by."""
+    columns = territory_model.c
+    return await session.rows(select(columns.id, columns.state, columns.created_by).where(columns.id.in_(ids)))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
@@ -321,3 +322,37 @@ async def member_ids(session: ReadSession, model_id: int) -> Mapping[int, Sequen
     for row in rows:
         found[row.territory_id].append(row.user_id)
     return found
+
+
+async def places_of_members(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Where memberships are, whoever asks: id, model_id, path."""
+    member = territory_membership.c
+    return await session.rows(
+        select(member.id, member.model_id, territory.c.path)
+        .join(territory, territory.c.id == member.territory_id)
+        .where(member.id.in_(ids))
+    )
+
+
+async def levels_of(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """What territories let their members do with records, whoever asks."""
+    node = territory.c
+    levels = (node.account_access, node.opportunity_access, node.contact_access, node.case_access)
+    return await session.rows(select(node.id, node.path, *levels).where(node.id.in_(ids)).order_by(node.path))
+
+
+async def members_above(session: ReadSession, model_id: int, paths: Collection[str], today: date) -> Sequence[Row[Any]]:
+    """The members, on a day, of territories and of all above them, whoever asks: user_id, territory_id, path."""
+    member, node = territory_membership.c, territory.c
+    above = {above for path in paths for above in (*ancestor_paths(path), path)}
+    return await session.rows(
+        select(member.user_id, member.territory_id, node.path)
+        .join(territory, node.id == member.territory_id)
+        .where(
+            node.model_id == model_id,
+            node.path.in_(above),
+            or_(member.effective_from.is_(None), member.effective_from <= today),
+            or_(member.effective_until.is_(None), member.effective_until >= today),
+        )
+        .order_by(member.user_id, node.path)
+    )

@@ -259,3 +259,20 @@ async def mentions_of(
     for row in await session.rows(statement):
         grouped[row.comment_id].append(row.user_id)
     return grouped
+
+
+async def places_of_threads(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Where threads are, whoever asks: id, model_id, path, created_by."""
+    columns = thread.c
+    return await session.rows(
+        select(columns.id, columns.model_id, columns.path, columns.created_by).where(columns.id.in_(ids))
+    )
+
+
+async def places_of_comments(session: ReadSession, ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Where comments are, whoever asks: id, model_id, path, author_id."""
+    return await session.rows(
+        select(comment.c.id, comment.c.model_id, thread.c.path, comment.c.author_id)
+        .join(thread, thread.c.id == comment.c.thread_id)
+        .where(comment.c.id.in_(ids))
+    )

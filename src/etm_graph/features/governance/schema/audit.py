@@ -9,16 +9,15 @@ from sqlalchemy import Row
 from strawberry.types import Info
 
 from etm_graph.access.sealing import entry_json
-from etm_graph.core.access import Act, Kind
 from etm_graph.core.errors import LimitExceeded
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.governance import queries, service
+from etm_graph.features.governance.schema.vocabulary import Act, Kind
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
-from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import decode_optional_id
 from etm_graph.graphql.mutations import mutate
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
@@ -26,52 +25,6 @@ from etm_graph.graphql.scalars import BigInt
 
 ContextInfo = Info[Context, None]
 EXPORT_MAX = 10_000
-
-describe(
-    Act,
-    "What is done; with a kind it is what the policy decides about.",
-    {
-        "READ": "See it.",
-        "READ_MONEY": "See its amounts.",
-        "CREATE": "Make one.",
-        "UPDATE": "Change it.",
-        "DELETE": "Delete it.",
-        "MOVE": "Put it under another parent.",
-        "RUN": "Compute assignments.",
-        "CLONE": "Copy it into a draft.",
-        "SUBMIT": "Hand it in.",
-        "APPROVE": "Approve it, or ask for changes.",
-        "ACTIVATE": "Put it in force.",
-        "ARCHIVE": "Take it out of force.",
-        "RESTORE": "Put it in force again.",
-        "ADJUST": "Override amounts.",
-        "COMMENT": "Comment on it.",
-        "RESOLVE": "Settle its question.",
-        "EXPORT": "Take it out of the system.",
-        "GRANT": "Give rights.",
-    },
-)
-describe(
-    Kind,
-    "What an act is done to.",
-    {
-        "MODEL": "A territory model.",
-        "TERRITORY": "A territory.",
-        "RULE": "An assignment rule.",
-        "MEMBERSHIP": "A user's place in a territory.",
-        "ASSIGNMENT": "An account's place in a territory.",
-        "CRM": "Accounts, leads and opportunities.",
-        "FORECAST": "Forecasts, quotas, adjustments.",
-        "REPORT": "Reports.",
-        "THREAD": "Threads and comments.",
-        "REVIEW": "Reviews of drafts.",
-        "JOB": "Long-running work.",
-        "EXPORT": "Bulk exports.",
-        "ORGANISATION": "Users and settings of the organisation.",
-        "POLICY": "Grants, API keys, the policy.",
-        "AUDIT": "The audit.",
-    },
-)
 
 
 async def _users(entries: "Sequence[AuditEntry]", context: Context) -> list[User | None]:

@@ -8,35 +8,19 @@ import strawberry
 from sqlalchemy import Row
 from strawberry.types import Info
 
-from etm_graph.core.access import Act, Kind, Role
 from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.governance import queries, service
+from etm_graph.features.governance.schema.vocabulary import Act, Kind, Role
 from etm_graph.features.models.schema.roots import KEY_MEANING
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
-from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, decode_id, decode_optional_id, encode_id
 from etm_graph.graphql.mutations import UserError, mutate
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
 
 ContextInfo = Info[Context, None]
-
-describe(
-    Role,
-    "What a grant makes of a person or tool; policies/policy.csv says what each may do.",
-    {
-        "VIEWER": "Reads the active model.",
-        "REP": "Reads the active model and takes part in its discussions.",
-        "PLANNER": "Makes drafts and sees the money of what it plans.",
-        "MANAGER": "Runs a branch of the active model, reviews drafts, may delegate within the branch.",
-        "FORECASTER": "Adjusts and submits forecasts.",
-        "FORECAST_READER": "A tool that reads forecasts.",
-        "ADMIN": "Activates, archives, and administers users, settings and rights.",
-        "AUDITOR": "Reads everything but money, and the audit.",
-    },
-)
 
 
 async def _users(grants: "Sequence[RoleGrant]", context: Context) -> list[User | None]:

@@ -8,10 +8,11 @@ import strawberry
 from sqlalchemy import Row
 from strawberry.types import Info
 
-from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind, Role
+from etm_graph.core.access import ORGANISATION_PATH, Grant
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.governance import queries, service
+from etm_graph.features.governance.schema.vocabulary import Act, Kind, Role
 from etm_graph.features.models.schema.types import TerritoryModel, load_models
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
