@@ -43,6 +43,7 @@ from etm_graph.transport.http import HttpEndpoint
 from etm_graph.transport.observing import Metrics, ObserveRequests
 from etm_graph.transport.socket import SocketEndpoint
 from etm_graph.transport.sse import Streams
+from etm_graph.transport.tracing import Operations, TraceRequests, end_traces, make_traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     )
 
 
-def make_gateway(process: Process, attempts: FailedSignIns) -> Gateway:
+def make_gateway(process: Process, attempts: FailedSignIns, operations: Operations) -> Gateway:
     """What the protocols talk to. Raises `BadManifest`."""
     settings = process.settings
     schema = make_schema(settings)
@@ -164,6 +165,7 @@ def make_gateway(process: Process, attempts: FailedSignIns) -> Gateway:
         Executor(schema, settings),
         guarded(process.authenticator, attempts),
         TrustedDocuments(settings.trusted_documents, trusted),
+        operations,
         ide=development,
         get_queries=development if settings.get_queries is None else settings.get_queries,
     )
@@ -204,8 +206,9 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
     """
     process = make_process(settings, database_url, dev_secret)
     attempts = FailedSignIns(settings.sign_in_failures_max)
-    gateway = make_gateway(process, attempts)
-    sockets, streams, metrics = SocketEndpoint(gateway), Streams(), Metrics()
+    metrics, traces = Metrics(), make_traces(settings.traces_url)
+    gateway = make_gateway(process, attempts, Operations(metrics, traces))
+    sockets, streams = SocketEndpoint(gateway), Streams()
     metrics.add(SecurityMetrics(process.access, process.sealer, attempts))
 
     def drain() -> None:
@@ -217,6 +220,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
         await process.start()
         yield
         await process.stop()
+        end_traces(traces)
 
     app = Starlette(
         routes=[
@@ -227,6 +231,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
         ],
         middleware=[
             Middleware(NoteAddress),
+            Middleware(TraceRequests, traces=traces),
             Middleware(ObserveRequests, metrics=metrics),
             Middleware(CompressResponses, bytes_min=settings.compressed_bytes_min),
         ],

@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """The manifest of trusted documents, JSON."""
     compressed_bytes_min: int = 1_024
     """Smallest response that is compressed, in bytes."""
+    traces_url: str | None = None
+    """Where OpenTelemetry spans go by OTLP over HTTP, such as http://collector:4318/v1/traces; None for nowhere."""
     sse_quiet_s: float = 12.0
     """Seconds of silence after which an event stream says that it is alive."""
     request_bytes_max: int = 2 * 1024 * 1024

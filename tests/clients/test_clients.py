@@ -57,8 +57,14 @@ async def test_the_audit_suite_of_graphql_http_finds_nothing(site: Site, run: Ru
     assert orjson.loads(done.stdout) == {"audits": 61, "ok": 61}
 
 
-async def test_graphql_sse(site: Site, run: Run) -> None:
-    run("node", "graphql-sse.mjs", **site.environment)
+async def test_graphql_ws(site: Site, run: Run) -> None:
+    done = run("node", "graphql-ws.mjs", **site.environment)
+    assert 4403 in orjson.loads(done.stdout)["closed"]
+
+
+@pytest.mark.parametrize("client", ["apollo", "urql", "graphql-sse"])
+async def test_client(site: Site, run: Run, client: str) -> None:
+    run("node", f"{client}.mjs", **site.environment)
 
 
 async def test_gql_of_python_over_http_and_websocket(site: Site) -> None:

@@ -9,6 +9,7 @@ from etm_graph.graphql.documents import TrustedDocuments
 from etm_graph.graphql.execution import Executor
 from etm_graph.identity.principal import Principal
 from etm_graph.settings import Settings
+from etm_graph.transport.tracing import Operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Gateway:
     """The one thing that a protocol knows of the rest.
 
     authenticate: the principal of an Authorization header's value; raises `Unauthenticated`.
-    documents: which documents are trusted, and whether others run.
+    documents: which documents are trusted, and whether others run. operations: watches what runs.
     ide: whether a browser that opens the endpoint gets GraphiQL. get_queries: whether GET runs any query.
     """
 
@@ -24,6 +25,7 @@ class Gateway:
     executor: Executor
     authenticate: Callable[[str | None], Awaitable[Principal]]
     documents: TrustedDocuments
+    operations: Operations
     ide: bool
     get_queries: bool
 

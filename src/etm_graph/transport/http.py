@@ -186,13 +186,17 @@ class HttpEndpoint:
         return _json(answer.body(), status, media_type, **headers)
 
     def _stream(self, operation: Operation, context: Context, request: Request) -> Response:
-        answers = self._gateway.executor.stream(operation, context, allow_mutation=request.method == "POST")
+        running = self._gateway.executor.stream(operation, context, allow_mutation=request.method == "POST")
+        answers = self._gateway.operations.follow(running, operation, context, "sse")
         stream = EventStream(answers, context, quiet_s=self._gateway.settings.sse_quiet_s)
         return _Streamed(self._streams, stream)
 
     async def _execute(self, operation: Operation, context: Context, request: Request, media_type: str) -> Response:
         try:
-            answer = await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
+            with self._gateway.operations.watch(operation, context, "http") as watched:
+                answer = watched.saw(
+                    await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
+                )
         except WrongMethod as error:
             return self._refuse(_Wrong(405, str(error)).body(), 405, media_type, Allow="POST")
         except Exception:

@@ -19,9 +19,29 @@ class Metrics:
         labels = ["method", "path", "status"]
         self.requests = Counter("etm_requests", "Requests answered.", labels, registry=self._registry)
         self.seconds = Histogram("etm_request_seconds", "Seconds to answer.", ["path"], registry=self._registry)
+        kinds = ["type", "protocol", "outcome"]
+        self._operations = Counter(
+            "etm_operations",
+            "Operations by how they went: ok, or the code of the first error.",
+            kinds,
+            registry=self._registry,
+        )
+        self._operation_seconds = Histogram(
+            "etm_operation_seconds", "Seconds of a query or mutation.", ["type"], registry=self._registry
+        )
+        self._cost = Counter(
+            "etm_cost", "Cost of the operations, as reckoned before they ran.", registry=self._registry
+        )
         self._sockets = Gauge("etm_sockets", "Open WebSockets.", registry=self._registry)
         self._streams = Gauge("etm_streams", "Open event streams (SSE).", registry=self._registry)
         self._followers = Gauge("etm_followers", "Subscriptions that follow a stream.", registry=self._registry)
+
+    def note_operation(self, kind: str, protocol: str, outcome: str, cost: int, seconds: float) -> None:
+        """Count an operation that is over."""
+        self._operations.labels(kind, protocol, outcome).inc()
+        self._cost.inc(cost)
+        if kind in {"query", "mutation"}:
+            self._operation_seconds.labels(kind).observe(seconds)
 
     def add(self, collector: Collector) -> None:
         """Let a part of the process tell what it counts, whenever metrics are read."""

@@ -199,7 +199,8 @@ class _Connection:
     async def _run(self, key: str, operation: Operation, principal: Principal) -> None:
         context = self._gateway.context(principal, uuid4().hex)
         try:
-            async with aclosing(self._gateway.executor.stream(operation, context)) as answers:
+            running = self._gateway.executor.stream(operation, context)
+            async with aclosing(self._gateway.operations.follow(running, operation, context, "socket")) as answers:
                 async for answer in answers:
                     if not answer.executed:
                         self._forget(key)
