@@ -31,11 +31,13 @@ _COSTS_KEPT = 64
 class Admitted:
     """An operation within the limits.
 
-    operation: None when the document does not make clear which is meant. budget: its caller's, None without budgets.
+    operation: None when the document does not make clear which is meant. name: the operation's, empty without one.
+    budget: its caller's, None without budgets.
     """
 
     document: DocumentNode
     operation: OperationType | None
+    name: str
     cost: int
     budget: BudgetState | None
 
@@ -116,7 +118,10 @@ class Admission:
             sentence = f"An operation costs at most {most}; ask for smaller pages"
             raise exceeded(sentence, "operation_cost_max", most, cost)
         budget = None if self._budgets is None else self._budgets.take(caller, cost)
-        return Admitted(known.document, None if operation is None else operation.operation, cost, budget)
+        if operation is None:
+            return Admitted(known.document, None, "", cost, budget)
+        found = "" if operation.name is None else operation.name.value
+        return Admitted(known.document, operation.operation, found, cost, budget)
 
     def _cost(self, known: _Known, name: str | None, variables: Mapping[str, Any]) -> int:
         key = (name, *(_sizing(variables.get(variable)) for variable in known.sizing))

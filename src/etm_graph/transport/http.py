@@ -187,13 +187,13 @@ class HttpEndpoint:
 
     def _stream(self, operation: Operation, context: Context, request: Request) -> Response:
         running = self._gateway.executor.stream(operation, context, allow_mutation=request.method == "POST")
-        answers = self._gateway.operations.follow(running, operation, context, "sse")
+        answers = self._gateway.operations.follow(running, context, "sse")
         stream = EventStream(answers, context, quiet_s=self._gateway.settings.sse_quiet_s)
         return _Streamed(self._streams, stream)
 
     async def _execute(self, operation: Operation, context: Context, request: Request, media_type: str) -> Response:
         try:
-            with self._gateway.operations.watch(operation, context, "http") as watched:
+            with self._gateway.operations.watch(context, "http") as watched:
                 answer = watched.saw(
                     await self._gateway.executor.run(operation, context, allow_mutation=request.method == "POST")
                 )

@@ -200,7 +200,7 @@ class _Connection:
         context = self._gateway.context(principal, uuid4().hex)
         try:
             running = self._gateway.executor.stream(operation, context)
-            async with aclosing(self._gateway.operations.follow(running, operation, context, "socket")) as answers:
+            async with aclosing(self._gateway.operations.follow(running, context, "socket")) as answers:
                 async for answer in answers:
                     if not answer.executed:
                         self._forget(key)

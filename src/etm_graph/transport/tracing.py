@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from etm_graph.graphql.context import Context
-from etm_graph.graphql.execution import Answer, Operation
+from etm_graph.graphql.execution import Answer
 from etm_graph.transport.observing import PATHS, Metrics
 
 _FAULT_FROM = 500
@@ -87,7 +87,7 @@ class Operations:
         self._tracer = traces.get_tracer("etm_graph.graphql")
 
     @contextmanager
-    def watch(self, operation: Operation, context: Context, protocol: str) -> Iterator[Watched]:
+    def watch(self, context: Context, protocol: str) -> Iterator[Watched]:
         """Count an operation and give it a span, which for a subscription is as long as it is followed."""
         watched, began = Watched(), perf_counter()
         with self._tracer.start_as_current_span("graphql") as span:
@@ -101,14 +101,15 @@ class Operations:
                 raise
             finally:
                 admitted = context.admitted
+                name = "" if admitted is None else admitted.name
                 kind = admitted.operation.value if admitted is not None and admitted.operation is not None else "none"
                 cost = 0 if admitted is None else admitted.cost
                 self._metrics.note_operation(kind, protocol, watched.outcome, cost, perf_counter() - began)
-                span.update_name(f"{kind} {operation.name or ''}".strip())
+                span.update_name(f"{kind} {name}".strip())
                 span.set_attributes(
                     {
                         "graphql.operation.type": kind,
-                        "graphql.operation.name": operation.name or "",
+                        "graphql.operation.name": name,
                         "etm.cost": cost,
                         "etm.outcome": watched.outcome,
                         "etm.protocol": protocol,
@@ -119,10 +120,10 @@ class Operations:
                     span.set_status(Status(StatusCode.ERROR))
 
     async def follow(
-        self, answers: AsyncGenerator[Answer, None], operation: Operation, context: Context, protocol: str
+        self, answers: AsyncGenerator[Answer, None], context: Context, protocol: str
     ) -> AsyncGenerator[Answer, None]:
         """The same answers, watched."""
-        with self.watch(operation, context, protocol) as watched:
+        with self.watch(context, protocol) as watched:
             async with aclosing(answers):
                 async for answer in answers:
                     yield watched.saw(answer)
