@@ -8,6 +8,7 @@ from strawberry.tools import merge_types
 from strawberry.types import Info
 from strawberry.types.base import get_object_definition
 
+import etm_graph.features.alignment.schema.statistics
 import etm_graph.features.alignment.schema.types
 import etm_graph.features.forecasts.schema.drilling
 import etm_graph.features.forecasts.schema.telling
@@ -17,6 +18,7 @@ from etm_graph.features.activation.schema.roots import ActivationMutation
 from etm_graph.features.alignment.schema.explaining import ExplainingQuery
 from etm_graph.features.alignment.schema.roots import AlignmentMutation
 from etm_graph.features.balancing.schema import BalanceMutation, BalanceQuery
+from etm_graph.features.comparisons.schema.live import ComparisonSubscription
 from etm_graph.features.comparisons.schema.roots import ComparisonQuery
 from etm_graph.features.crm.schema.organisation import OrganisationMutation
 from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
@@ -152,7 +154,15 @@ Mutation = merge_types(
     ),
 )
 Subscription = merge_types(
-    "Subscription", (ModelSubscription, PresenceSubscription, ThreadSubscription, ForecastSubscription, JobSubscription)
+    "Subscription",
+    (
+        ModelSubscription,
+        PresenceSubscription,
+        ThreadSubscription,
+        ForecastSubscription,
+        ComparisonSubscription,
+        JobSubscription,
+    ),
 )
 
 

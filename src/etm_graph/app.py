@@ -38,6 +38,7 @@ from etm_graph.signing_in import SecurityMetrics, guarded, make_sign_in
 from etm_graph.transport import ide
 from etm_graph.transport.addresses import NoteAddress
 from etm_graph.transport.compressing import CompressResponses
+from etm_graph.transport.download import DownloadEndpoint
 from etm_graph.transport.gateway import Gateway
 from etm_graph.transport.http import HttpEndpoint
 from etm_graph.transport.observing import Metrics, ObserveRequests
@@ -226,6 +227,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
         routes=[
             Route("/graphql", HttpEndpoint(gateway, streams).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             WebSocketRoute("/graphql", sockets.serve),
+            Route("/download/{name}", DownloadEndpoint(gateway, wiring.DOWNLOADS).answer, methods=["GET"]),
             *_health(process, sockets, streams, metrics),
             *([ide.ROUTE] if gateway.ide else []),
         ],

@@ -22,7 +22,9 @@ from etm_graph.features.activation.jobs import ActivationJobs
 from etm_graph.features.activation.service import CHECKS, Preflight
 from etm_graph.features.activation.service.requests import RUN
 from etm_graph.features.alignment.service import Engine, realign_opportunities, reassign_accounts, release_deleted
-from etm_graph.features.comparisons.service import Books, Impacts
+from etm_graph.features.alignment.service.statistics import RuleAudits
+from etm_graph.features.comparisons.schema.exporting import export_comparison
+from etm_graph.features.comparisons.service import Books, Impacts, Live
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.crm.service import (
     AccountsChanged,
@@ -47,6 +49,7 @@ from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
 from etm_graph.jobs.queue import enqueue
 from etm_graph.jobs.worker import Worker
+from etm_graph.transport.download import Maker
 
 
 def _subject(row: Row[Any] | None) -> Subject | None:
@@ -250,6 +253,10 @@ PREFLIGHT = Preflight.load(default_policy_folder(), CHECKS)
 """What is looked at before an activation; features that have more to look at add their checks here."""
 
 
+DOWNLOADS: Mapping[str, Maker] = {"comparison": export_comparison}
+"""What can be downloaded at /download/<name>."""
+
+
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
     """What resolvers ask their context for."""
     impacts = Impacts(Books(engine, Copy(OPPORTUNITIES)))
@@ -260,5 +267,7 @@ def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:
         Worker: worker,
         AnchorRegistry: ANCHORS,
         Impacts: impacts,
+        Live: Live(impacts),
+        RuleAudits: RuleAudits(engine),
         Board: Board(),
     }

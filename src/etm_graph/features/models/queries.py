@@ -87,6 +87,13 @@ async def count_clones(session: ReadSession, model_id: int) -> int:
     return int(await session.scalar(statement))
 
 
+async def states_of(session: ReadSession, ids: Collection[int]) -> dict[int, Row[Any]]:
+    """The state and creator of models, by id, whoever asks."""
+    columns = territory_model.c
+    rows = await session.rows(select(columns.id, columns.state, columns.created_by).where(columns.id.in_(ids)))
+    return {row.id: row for row in rows}
+
+
 async def types_by_id(session: ReadSession, ids: Collection[int]) -> dict[int, Row[Any]]:
     """Territory types by id; everybody signed in may read them."""
     return {row.id: row for row in await session.rows(select(territory_type).where(territory_type.c.id.in_(ids)))}
