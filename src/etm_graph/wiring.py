@@ -47,6 +47,7 @@ from etm_graph.features.territories import queries as territories
 from etm_graph.features.territories.service import TerritoriesDeleting
 from etm_graph.features.threads.service import AnchorRegistry
 from etm_graph.identity.authenticate import Directory, Subject
+from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.jobs.queue import enqueue
 from etm_graph.jobs.worker import Worker
 from etm_graph.transport.download import Maker
@@ -66,6 +67,15 @@ async def _by_id(session: ReadSession, user_id: int) -> Subject | None:
 
 async def _by_subject(session: ReadSession, subject: str) -> Subject | None:
     return _subject(await crm.find_user_of_subject(session, subject))
+
+
+async def _principal(session: ReadSession, user_id: int) -> Principal | None:
+    """A user as a job acts for them, with the rights of this moment; None when they may not sign in."""
+    subject = await _by_id(session, user_id)
+    if subject is None or not subject.active:
+        return None
+    grants = await load_grants(session, user_id)
+    return Principal(subject.user_id, subject.name, grants, subject.suspended, AuthMethod.SYSTEM)
 
 
 DIRECTORY = Directory(_by_name, _by_id, load_grants, _by_subject)
@@ -189,7 +199,7 @@ def make_worker(
     on_event: Callable[[int, int], None] = lambda _job, _seq: None,
 ) -> Worker:
     """The worker of one process, with every kind of job."""
-    kinds = {**ActivationJobs(writer, engine).kinds(), **CloneJobs(writer).kinds()}
+    kinds = {**ActivationJobs(writer, engine, PREFLIGHT, _principal).kinds(), **CloneJobs(writer).kinds()}
     return Worker(database, kinds, lease_s=lease_s, on_event=on_event)
 
 

@@ -267,6 +267,12 @@ async def read_jobs(session: ReadSession, ids: Collection[int]) -> dict[int, Row
     return {row.id: row for row in await session.rows(select(job).where(job.c.id.in_(ids)))}
 
 
+async def open_jobs_of_keys(session: ReadSession, keys: Collection[str]) -> dict[str, int]:
+    """The ids of open jobs by key."""
+    rows = await session.rows(select(job.c.key, job.c.id).where(job.c.key.in_(keys), job.c.state.in_(OPEN)))
+    return {row.key: row.id for row in rows}
+
+
 NEWEST = Order("jobs", (job.c.id,), descending=True)
 
 

@@ -3,17 +3,20 @@
 Every step is one short transaction that counts only while the job is still this worker's (jobs/queue.py, `hold`).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from etm_graph.core.access import Act
 from etm_graph.core.errors import WrongState
 from etm_graph.core.lifecycle import ModelState
+from etm_graph.db.sessions import ReadSession
 from etm_graph.events.unit_of_work import UnitOfWork, Writer
 from etm_graph.features.activation import service
 from etm_graph.features.activation.service.deleting import DELETE
+from etm_graph.features.activation.service.preflight import Preflight
 from etm_graph.features.activation.service.requests import ACTIVATE, ARCHIVE, RUN
+from etm_graph.features.activation.service.scheduling import SCHEDULED
 from etm_graph.features.alignment.service import Engine
 from etm_graph.features.alignment.service.staging import (
     Plan,
@@ -25,6 +28,7 @@ from etm_graph.features.alignment.service.staging import (
     write_step,
 )
 from etm_graph.features.models import service as models
+from etm_graph.features.models.queries import model_state
 from etm_graph.identity.principal import SYSTEM, Principal
 from etm_graph.jobs.queue import Job
 from etm_graph.jobs.worker import Ending, JobKind, Progress
@@ -43,6 +47,8 @@ class ActivationJobs:
 
     writer: Writer
     engine: Engine
+    preflight: Preflight
+    principal_of: Callable[[ReadSession, int], Awaitable[Principal | None]]
 
     def kinds(self) -> Mapping[str, JobKind]:
         """What a worker has to know of them."""
@@ -50,6 +56,7 @@ class ActivationJobs:
             ACTIVATE: JobKind(self.activate, Act.ACTIVATE, self.activation_given_up, retry=service.retry_activation),
             ARCHIVE: JobKind(self.archive, Act.ARCHIVE, self.archive_given_up, retry=service.retry_archive),
             DELETE: JobKind(self.delete, Act.DELETE, self.deletion_given_up, retry=service.retry_deletion),
+            SCHEDULED: JobKind(self.activate_scheduled, Act.ACTIVATE, self.schedule_given_up),
             RUN: JobKind(self.run, Act.RUN, retry=service.retry_run),
         }
 
@@ -112,6 +119,28 @@ class ActivationJobs:
         """Put the model back in force, or say why it failed."""
         async with self._step(job, Progress(job), cancellable=False) as work:
             await service.end_archive(work, int(job.model_id or 0), ending.reason, cancelled=ending.cancelled)
+
+    async def activate_scheduled(self, job: Job, progress: Progress) -> None:
+        """Begin an activation at its time, with the checks and rights of that moment."""
+        progress.report("beginning", 0, 1)
+        async with self.writer.database.read() as session:
+            scheduler = await self.principal_of(session, int(job.created_by or 0))
+            state = await model_state(session, int(job.model_id or 0))
+            if state is not ModelState.PLANNING:
+                return
+            examination = await self.preflight.examine(session, self.engine, int(job.model_id or 0), state)
+        if scheduler is None:
+            raise WrongState("Who scheduled it can no longer sign in.")
+        async with self.writer.unit_of_work(scheduler) as work:
+            await progress.hold(work.session)
+            await service.begin_scheduled(work, job, examination)
+        progress.done = 1
+
+    async def schedule_given_up(self, job: Job, ending: Ending) -> None:
+        """Say why the draft is still a draft."""
+        if job.model_id is not None and not ending.cancelled:
+            async with self._step(job, Progress(job), cancellable=False) as work:
+                await service.note_failure(work, job.model_id, ending.reason)
 
     async def delete(self, job: Job, progress: Progress) -> None:
         """Take a deleted draft away for good."""

@@ -74,6 +74,12 @@ async def active_model_id(session: ReadSession) -> int | None:
     return None if found is None else int(found)
 
 
+async def model_state(session: ReadSession, model_id: int) -> ModelState | None:
+    """A model's state, whoever asks; None when it is gone."""
+    found = await session.scalar(select(territory_model.c.state).where(territory_model.c.id == model_id))
+    return None if found is None else ModelState(found)
+
+
 async def base_of(session: ReadSession, model_id: int) -> tuple[int | None, int | None]:
     """What a model was cloned from, and the structure's number there then; whoever asks."""
     columns = territory_model.c

@@ -1,6 +1,8 @@
 """Mutations that put models in and out of force, and drafts into and out of the bin."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Optional
 
 import strawberry
 from strawberry.types import Info
@@ -9,15 +11,18 @@ from etm_graph.core.access import Act, Kind
 from etm_graph.core.lifecycle import GROUP_OF
 from etm_graph.features.activation import service
 from etm_graph.features.activation.schema.preflight import ACTIVATABLE, PreflightReport, examine, report_of
-from etm_graph.features.models.schema.jobs import JobPayload, start_job
+from etm_graph.features.models.schema.jobs import Job, JobPayload, load_jobs, start_job
 from etm_graph.features.models.schema.roots import KEY_MEANING, TerritoryModelPayload, model_payload
-from etm_graph.features.models.schema.types import load_models
+from etm_graph.features.models.schema.types import TerritoryModel, load_models
+from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
+from etm_graph.graphql.extending import extend
 from etm_graph.graphql.ids import decode_id, decode_optional_id
 from etm_graph.graphql.mutations import mutate
 from etm_graph.graphql.scalars import BigInt
+from etm_graph.jobs.queue import open_jobs_of_keys
 
 ContextInfo = Info[Context, None]
 
@@ -92,6 +97,40 @@ class TerritoryModelDeleteInput:
     idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
 
 
+@strawberry.input(description="When to put a draft in force, and what is decided beforehand.")
+class TerritoryModelScheduleInput:
+    """Input of territoryModelSchedule."""
+
+    id: strawberry.ID = strawberry.field(description="The draft.")
+    at: str = strawberry.field(
+        description="Date and time in the organisation's time zone, such as 2027-01-01T00:00; no offset."
+    )
+    expected_structure_head: BigInt | None = strawberry.field(
+        default=None, description="The structure that it must still have then; null for whatever it has."
+    )
+    archive_current: bool = strawberry.field(default=False, description="Archive the model that is active then.")
+    acknowledge_dropped: list[str] = strawberry.field(
+        default_factory=list, description="Keys of `preflight { dropped }` that may be dropped then."
+    )
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY_MEANING)
+
+
+async def _schedules(found: Sequence[TerritoryModel], context: Context) -> list[Job | None]:
+    keys = [service.schedule_key(model.key) for model in found]
+    ids = await open_jobs_of_keys(await context.session(), keys)
+    return await load_jobs([ids.get(key) for key in keys], context)
+
+
+extend(
+    TerritoryModel,
+    "scheduled_activation",
+    Optional[Job],
+    batched(
+        _schedules, description="The job that waits to activate it, until `runAfter`; null when it is not scheduled."
+    ),
+)
+
+
 async def _examined(context: Context, model_id: int) -> tuple[service.Examination | None, PreflightReport | None]:
     """What pre-flight finds in a model that the caller may activate; nothing otherwise, so that the request says why not."""
     model = (await load_models([model_id], context))[0]
@@ -160,6 +199,31 @@ class ActivationMutation:
         """Undelete a draft."""
         outcome = await mutate(
             info.context, input, lambda work: service.undelete(work, decode_id(input.id, "TerritoryModel"))
+        )
+        return await model_payload(info.context, outcome)
+
+    @strawberry.mutation(
+        description="Have a draft put in force at a time, with the checks and your rights of that moment. When it may not, "
+        "it stays a draft and `stateReason` says why. A new schedule replaces the earlier one."
+    )
+    @needs(Act.ACTIVATE, Kind.MODEL)
+    async def territory_model_schedule(self, info: ContextInfo, input: TerritoryModelScheduleInput) -> JobPayload:
+        """Schedule an activation."""
+        schedule = service.Schedule(
+            input.at, input.expected_structure_head, input.archive_current, frozenset(input.acknowledge_dropped)
+        )
+        return await start_job(
+            info.context,
+            input,
+            lambda work: service.request_schedule(work, decode_id(input.id, "TerritoryModel"), schedule),
+        )
+
+    @strawberry.mutation(description="Take the schedule of a draft's activation back.")
+    @needs(Act.ACTIVATE, Kind.MODEL)
+    async def territory_model_unschedule(self, info: ContextInfo, input: TerritoryModelInput) -> TerritoryModelPayload:
+        """Take a schedule back."""
+        outcome = await mutate(
+            info.context, input, lambda work: service.unschedule(work, decode_id(input.id, "TerritoryModel"))
         )
         return await model_payload(info.context, outcome)
 

@@ -22,6 +22,14 @@ async def user_ids(session: ReadSession, user_names: Collection[str]) -> dict[st
     return {row.user_name: row.id for row in await session.rows(statement)}
 
 
+async def management(session: ReadSession) -> Sequence[Row[Any]]:
+    """id, user_name, name, manager_id and whether active (and not suspended) of every user, by user name."""
+    columns = app_user.c
+    active = (columns.active & ~columns.suspended).label("active")
+    statement = select(columns.id, columns.user_name, columns.name, columns.manager_id, active)
+    return await session.rows(statement.order_by(columns.user_name))
+
+
 async def user_managers(session: ReadSession) -> dict[str, str]:
     """The manager's user name of every user who has one, by user name."""
     above = app_user.alias("above")

@@ -189,6 +189,17 @@ async def change_state(
     await work.announce(StateChanged(model.id, model.state, wanted))
 
 
+async def note_reason(work: UnitOfWork, model: ModelHead, reason: str) -> None:
+    """Record why something did not happen to a locked model that stays in its state."""
+    draft = ChangeDraft(
+        EntityType.MODEL, ChangeKind.UPDATED, model.id, model.developer_name, after={"state_reason": reason}
+    )
+    seq = work.record(model.id, draft)
+    await work.session.execute(
+        update(territory_model).where(territory_model.c.id == model.id).values(state_reason=reason, version=seq)
+    )
+
+
 async def note_run(work: UnitOfWork, model: ModelHead) -> None:
     """Record that a locked model's assignments were computed, so that readers of its stream look again."""
     draft = ChangeDraft(
