@@ -11,7 +11,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import access, draft_impact, edit_rate, event_latency, fanout, hierarchy, preview_full
+from benchmarks import access, draft_impact, edit_rate, event_latency, fanout, hierarchy, preview_edit, preview_full
 from benchmarks.harness import Company, Result, load_company, machine
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Company], Awaitable[Result]]] = {
     "hierarchy-flat": hierarchy.measure_flat,
     "hierarchy-nested": hierarchy.measure_nested,
     "preview-full": preview_full.measure,
+    "preview-edit": preview_edit.measure,
     "draft-impact": draft_impact.measure,
     "event-latency": event_latency.measure,
     "fanout": fanout.measure,

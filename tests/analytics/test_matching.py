@@ -13,6 +13,7 @@ from tests.strategies import FIELDS, compiled_rule_set, criteria, entered_rule_s
 from etm_graph.analytics.compiling import term_of
 from etm_graph.analytics.matching import CAUSES_MAX, Matches, match_again, match_all, places_of, rows_of
 from etm_graph.analytics.plans import make_plan
+from etm_graph.analytics.pointwise import match_one
 from etm_graph.analytics.preparing import prepare
 from etm_graph.analytics.segments import Segment
 from etm_graph.core.assignment import Link, Node, Rule, RuleSet, assign
@@ -78,6 +79,13 @@ def test_assignments_are_those_of_the_reference(entered, found) -> None:
     answer = computed(match_all(make_plan(rule_set), Segment(frame_of(numbered))), list(numbered))
     assert set(answer) == assigned(*entered, FIELDS, numbered)
     assert answer == assign(rule_set, numbered)
+    plan = make_plan(rule_set)
+    one_by_one = {
+        (number, int(plan.territory_ids[place])): causes
+        for number, item in numbered.items()
+        for place, causes in match_one(plan, item).items()
+    }
+    assert one_by_one == answer
 
 
 @settings(max_examples=200, deadline=None)

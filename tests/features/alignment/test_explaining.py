@@ -14,6 +14,7 @@ from etm_graph.db.sessions import Database
 from etm_graph.features.alignment import service as alignment
 from etm_graph.features.alignment.service.explaining import explain_assignment
 from etm_graph.features.alignment.tables import opportunity_alignment
+from etm_graph.features.crm import service as crm
 from etm_graph.features.crm.tables import account, opportunity
 from etm_graph.features.models.tables import territory_model
 from etm_graph.features.rules import service as rules
@@ -151,10 +152,9 @@ async def test_explanations_of_all_pairs_agree_with_the_engine(company: Company)
         await alignment.assign_account(
             work, company.world.engine, company.keys[company.draft, "East"], company.accounts["TX"]
         )
-    async with company.world.database.write() as session:
-        await session.execute(
-            update(account).where(account.c.id == company.accounts["NY"]).values(excluded_from_realignment=True)
-        )
+    chief = await make_user(company.world.database, "chief", Role.ADMIN)
+    async with company.world.writer.unit_of_work(chief) as work:
+        await crm.update_account(work, company.accounts["NY"], 0, {"excluded_from_realignment": True})
     async with company.world.database.read() as session:
         models = await session.rows(select(territory_model).order_by(territory_model.c.id))
         told, found = set(), set()

@@ -22,6 +22,7 @@ from etm_graph.features.territories import queries as territories
 BY_ACCOUNT = Order("assignments", (account_assignment.c.account_id,))
 
 STANDING: Mapping[str, PolarsDataType] = {
+    "row_id": pl.Int64,
     "object_id": pl.Int64,
     "territory_id": pl.Int64,
     "manual": pl.Boolean,
@@ -31,15 +32,19 @@ STANDING: Mapping[str, PolarsDataType] = {
 """Columns of stored assignments; rules are ids parted by blanks."""
 
 
-async def standing_assignments(session: ReadSession, model_id: int) -> pl.DataFrame:
-    """A model's stored assignments that stand now."""
+async def standing_assignments(
+    session: ReadSession, model_id: int, account_ids: Collection[int] | None = None
+) -> pl.DataFrame:
+    """A model's stored assignments that stand now, of some accounts or of all."""
+    listed = "" if account_ids is None else ",".join(str(int(number)) for number in account_ids) or "NULL"
+    scope = "" if account_ids is None else f"AND account_id IN ({listed})"
     text = await session.copy_out(
-        "SELECT account_id, territory_id, manual, by_rule, array_to_string(rule_ids, ' ') FROM account_assignment "
-        f"WHERE model_id = {int(model_id)} AND until IS NULL"
+        "SELECT id, account_id, territory_id, manual, by_rule, array_to_string(rule_ids, ' ') FROM account_assignment "
+        f"WHERE model_id = {int(model_id)} AND until IS NULL {scope}"
     )
     if not text:
         return pl.DataFrame(schema=STANDING)
-    plain = {name: pl.Int64 if name in {"object_id", "territory_id"} else pl.String for name in STANDING}
+    plain = {name: pl.String if name in {"manual", "by_rule", "rules"} else pl.Int64 for name in STANDING}
     frame = pl.read_csv(BytesIO(text), has_header=False, new_columns=list(STANDING), schema=plain)
     return frame.with_columns(pl.col("manual") == "t", pl.col("by_rule") == "t", pl.col("rules").fill_null(""))
 
@@ -84,10 +89,13 @@ async def accounts_aligned_otherwise(session: ReadSession, model_id: int, decisi
     return joined.filter(unlike)["account_id"].unique().to_list()
 
 
-async def exclusions(session: ReadSession, model_id: int) -> pl.DataFrame:
-    """A model's exclusions: object_id, territory_id."""
+async def exclusions(session: ReadSession, model_id: int, account_ids: Collection[int] | None = None) -> pl.DataFrame:
+    """A model's exclusions, of some accounts or of all: object_id, territory_id."""
     columns = assignment_exclusion.c
-    rows = await session.rows(select(columns.account_id, columns.territory_id).where(columns.model_id == model_id))
+    statement = select(columns.account_id, columns.territory_id).where(columns.model_id == model_id)
+    if account_ids is not None:
+        statement = statement.where(columns.account_id.in_(account_ids))
+    rows = await session.rows(statement)
     return _pairs([tuple(row) for row in rows])
 
 

@@ -10,7 +10,11 @@ from etm_graph.db.base import BigInt, Table, Timestamp, core_table, identity
 
 
 class AssignmentRow(Table, table=True):
-    """An account in a territory, since and until when; a row without `until` stands now."""
+    """An account in a territory, since and until when; a row without `until` stands now.
+
+    There are millions, written in bulk: what they refer to is kept by triggers that follow deletions, set-wise, and not
+    by a foreign key that looks at every row written (docs/decisions).
+    """
 
     __tablename__ = "account_assignment"
     __table_args__ = (
@@ -29,9 +33,9 @@ class AssignmentRow(Table, table=True):
     )
 
     id: int = identity()
-    model_id: int = Field(foreign_key="territory_model.id", ondelete="CASCADE", sa_type=BigInt)
-    account_id: int = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=BigInt)
-    territory_id: int = Field(foreign_key="territory.id", ondelete="CASCADE", sa_type=BigInt)
+    model_id: int = Field(sa_type=BigInt)
+    account_id: int = Field(sa_type=BigInt)
+    territory_id: int = Field(sa_type=BigInt)
     manual: bool = False
     by_rule: bool = False
     rule_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
@@ -55,15 +59,13 @@ class ExclusionRow(Table, table=True):
 
 
 class OpportunityAlignmentRow(Table, table=True):
-    """The one territory that an opportunity rolls up to in a model, or none, and why."""
+    """The one territory that an opportunity rolls up to in a model, or none, and why; without foreign keys, as above."""
 
     __tablename__ = "opportunity_alignment"
 
-    model_id: int = Field(primary_key=True, foreign_key="territory_model.id", ondelete="CASCADE", sa_type=BigInt)
-    opportunity_id: int = Field(primary_key=True, foreign_key="opportunity.id", ondelete="CASCADE", sa_type=BigInt)
-    territory_id: int | None = Field(
-        default=None, foreign_key="territory.id", ondelete="CASCADE", sa_type=BigInt, index=True
-    )
+    model_id: int = Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False})
+    opportunity_id: int = Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False})
+    territory_id: int | None = Field(default=None, sa_type=BigInt, index=True)
     cause: str
     reason: str
 

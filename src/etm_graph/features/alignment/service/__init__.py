@@ -12,6 +12,7 @@ from etm_graph.features.alignment.service.manual import (
     unassign_account,
 )
 from etm_graph.features.alignment.service.runs import (
+    RunScope,
     realign_opportunities,
     reassign_accounts,
     run_accounts,
@@ -24,6 +25,7 @@ __all__ = [
     "AssignedRow",
     "Assignments",
     "Engine",
+    "RunScope",
     "Sums",
     "assign_account",
     "copy_decisions",

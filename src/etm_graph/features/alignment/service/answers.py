@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from etm_graph.analytics.aligning import REASONS, Decisions, Territories
+from etm_graph.analytics.arrays import Ints
 from etm_graph.analytics.copies import Snapshot
 from etm_graph.analytics.evaluating import frame_of
 from etm_graph.analytics.settling import Settled
@@ -20,6 +21,19 @@ class Sums:
     accounts: int = 0
     annual_revenue: float = 0.0
     pipeline: float = 0.0
+
+
+def decisions_frame(ids: Ints, decided: Decisions, territories: Territories) -> pl.DataFrame:
+    """Decisions as account_id, territory_id (null at a tie), reason. ids: of the accounts that were decided about."""
+    places = decided.places
+    return pl.DataFrame(
+        {
+            "account_id": ids,
+            "territory_id": pl.Series(np.append(territories.ids, 0)[places]).set(pl.Series(places < 0), None),
+            "reason": pl.Series([reason.value for reason in REASONS]).gather(decided.reasons),
+        },
+        schema={"account_id": pl.Int64, "territory_id": pl.Int64, "reason": pl.String},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,20 @@ class Assignments:
         rows = self.settled.rows
         return len(np.unique(rows[1:][rows[1:] == rows[:-1]]))
 
+    def ruled(self) -> pl.DataFrame:
+        """object_id, territory_id and rules (ids parted by blanks) of every pair that rules make."""
+        found = self.settled
+        texts = pl.Series([" ".join(map(str, rules)) for rules in found.causes], dtype=pl.String)
+        chosen = np.flatnonzero(found.by_rule)
+        return pl.DataFrame(
+            {
+                "object_id": self.snapshot.ids(found.rows[chosen]),
+                "territory_id": self.territories.ids[found.places[chosen]],
+                "rules": texts.gather(found.cause[chosen]),
+            },
+            schema={"object_id": pl.Int64, "territory_id": pl.Int64, "rules": pl.String},
+        )
+
     @cached_property
     def pairs(self) -> pl.DataFrame:
         """object_id, territory_id, manual, by_rule, rule_ids of every pair."""
@@ -75,17 +103,7 @@ class Assignments:
     @cached_property
     def decisions(self) -> pl.DataFrame:
         """account_id, territory_id (null at a tie), reason of every account that has a territory."""
-        places = self.decided.places
-        ids = np.append(self.territories.ids, 0)[places]
-        reasons = pl.Series([reason.value for reason in REASONS])
-        return pl.DataFrame(
-            {
-                "account_id": self.snapshot.ids(self.decided.rows),
-                "territory_id": pl.Series(ids).set(pl.Series(places < 0), None),
-                "reason": reasons.gather(self.decided.reasons),
-            },
-            schema={"account_id": pl.Int64, "territory_id": pl.Int64, "reason": pl.String},
-        )
+        return decisions_frame(self.snapshot.ids(self.decided.rows), self.decided, self.territories)
 
     def of_territory(self, territory_id: int) -> pl.DataFrame:
         """A territory's pairs, by object."""
@@ -106,6 +124,13 @@ class Assignments:
             for at, object_id in zip(chosen[:size], self.snapshot.ids(found.rows[chosen[:size]]), strict=True)
         ]
         return rows, len(chosen) > size
+
+    def subtree(self, territory_id: int) -> list[int]:
+        """A territory and those below it."""
+        ids, depths = self.territories.ids, self.territories.depths
+        start = int(np.flatnonzero(ids == territory_id)[0])
+        later = np.flatnonzero(depths[start + 1 :] <= depths[start])
+        return ids[start : start + 1 + int(later[0]) if len(later) else None].tolist()  # type: ignore[no-any-return]  # ids
 
     def of_rows(self, rows: np.ndarray) -> pl.DataFrame:
         """The pairs of some rows of the snapshot."""

@@ -18,17 +18,19 @@ from etm_graph.analytics.arrays import Floats, Ints
 from etm_graph.analytics.copies import Copy, Snapshot
 from etm_graph.analytics.matching import Matches, match_again, match_all
 from etm_graph.analytics.plans import Plan, make_plan
+from etm_graph.analytics.pointwise import match_one
 from etm_graph.analytics.preparing import prepare
 from etm_graph.analytics.segments import Segment
 from etm_graph.analytics.settling import FROZEN, PeoplesWill, Settled, make_pairs, places_by_id, settle, will_of
 from etm_graph.core.assignment import Rule
 from etm_graph.core.changes import CRM_STREAM
+from etm_graph.core.criteria import FieldDef
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.core.opportunities import AlignmentPolicy, align
 from etm_graph.db.sessions import ReadSession
 from etm_graph.events.log import read_heads
 from etm_graph.features.alignment import queries
-from etm_graph.features.alignment.service.answers import Assignments, Sums
+from etm_graph.features.alignment.service.answers import Assignments, Sums, decisions_frame
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.models.queries import active_model_id
 from etm_graph.features.rules.queries import load_rule_set
@@ -47,12 +49,30 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A model's rules and territories at one number of its structure."""
+    """A model's rules and territories. key: the number of its structure, and the fields that rules may name."""
 
-    structure_head: int
-    signature: str
+    key: tuple[int, tuple[FieldDef, ...]]
     plan: Plan
     territories: Territories
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAccount:
+    """An account, whether runs leave it alone, and the territories that rules give it to, with the rules behind each."""
+
+    account_id: int
+    frozen: bool
+    territories: Mapping[int, tuple[int, ...]]
+
+
+def _territories(plan: Plan, found: Mapping[int, tuple[int, ...]]) -> Mapping[int, tuple[int, ...]]:
+    return {int(plan.territory_ids[place]): rules for place, rules in found.items()}
+
+
+def located(row: Mapping[str, object]) -> Mapping[str, object]:
+    """An account's facts with its location as a pair, which is missing when one side is."""
+    known = row["latitude"] is not None and row["longitude"] is not None
+    return {**row, "location": (row["latitude"], row["longitude"]) if known else None}
 
 
 class Engine:
@@ -67,6 +87,12 @@ class Engine:
         self._matches: OrderedDict[int, Matches] = OrderedDict()
         self._rules: dict[tuple[int, int], Rule] = {}
         self._pipeline: tuple[int, str, pl.DataFrame] | None = None
+
+    def forget(self) -> None:
+        """Forget all that was computed, as after a start."""
+        for kept in (self._kept, self._sums, self._layouts, self._matches):
+            kept.clear()
+        self._rules.clear()
 
     async def snapshot(self, session: ReadSession) -> Snapshot:
         """All accounts as rules see them, as the session sees them."""
@@ -83,7 +109,7 @@ class Engine:
         position, snapshot = await self._position(session, model_id)
         found = self._kept.get(position)
         if found is None:
-            layout = await self.layout(session, model_id, snapshot.signature)
+            layout = await self.layout(session, model_id)
             if state in STORED:
                 settled = _stored(await queries.standing_assignments(session, model_id), snapshot, layout)
             else:
@@ -102,15 +128,15 @@ class Engine:
             signature += f":{active}:{0 if active is None else (await read_heads(session, [active]))[active].head}"
         return (model_id, heads[model_id].head, heads[CRM_STREAM].head, signature), snapshot
 
-    async def layout(self, session: ReadSession, model_id: int, signature: str) -> Layout:
+    async def layout(self, session: ReadSession, model_id: int) -> Layout:
         """A model's rules and territories as the session sees them; kept until its structure changes."""
-        head = (await read_heads(session, [model_id]))[model_id].structure_head
+        fields = await crm.account_fields(session)
+        key = (await read_heads(session, [model_id]))[model_id].structure_head, tuple(fields.values())
         found = self._layouts.get(model_id)
-        if found is None or (found.structure_head, found.signature) != (head, signature):
-            fields = await crm.account_fields(session)
+        if found is None or found.key != key:
             rule_set = await load_rule_set(session, model_id, fields, self._rules)
             plan = await asyncio.to_thread(make_plan, rule_set)
-            found = Layout(head, signature, plan, await queries.aligned_territories(session, model_id))
+            found = Layout(key, plan, await queries.aligned_territories(session, model_id))
             _keep(self._layouts, model_id, found)
         return found
 
@@ -132,18 +158,16 @@ class Engine:
     async def derive(self, session: ReadSession, model_id: int) -> Assignments:
         """What a model's rules, hands, exclusions and freezes make of all accounts, whatever its state."""
         position, snapshot = await self._position(session, model_id)
-        layout = await self.layout(session, model_id, snapshot.signature)
+        layout = await self.layout(session, model_id)
         settled = await self._derive(session, model_id, snapshot, layout)
         decided = await asyncio.to_thread(align_all, settled.rows, settled.places, layout.territories, self._policy)
         return Assignments(snapshot, layout.territories, settled, decided, position[1], position[2])
 
     async def derive_some(self, session: ReadSession, model_id: int, account_ids: Sequence[int]) -> Assignments:
         """The same of some accounts only, as the session sees them, its own writes included."""
-        fields = await crm.account_fields(session)
-        signature = await crm.facts_signature(session, fields)
         base = Segment(await self.facts(session, account_ids))
-        snapshot = Snapshot(base, Segment(base.frame.clear()), np.empty(0, np.int64), 0, signature)
-        layout = await self.layout(session, model_id, signature)
+        snapshot = Snapshot(base, Segment(base.frame.clear()), np.empty(0, np.int64), 0, "")
+        layout = await self.layout(session, model_id)
         will = await self._will(session, model_id, snapshot, layout.plan.territory_ids)
         matches = (match_all(layout.plan, snapshot.base), match_all(layout.plan, snapshot.overlay))
         settled = settle(snapshot, *matches, will)
@@ -158,6 +182,24 @@ class Engine:
         if len(snapshot.rows_where(FROZEN)):
             carried = await queries.frozen_assignments(session, await active_model_id(session), model_id)
         return will_of(snapshot, territory_ids, manual, excluded, carried)
+
+    async def judge(self, session: ReadSession, model_id: int, account_ids: Sequence[int]) -> Sequence[JudgedAccount]:
+        """What a model's rules make of a few accounts, as the session sees them, its own writes included."""
+        facts = await self.facts(session, account_ids)
+        plan = (await self.layout(session, model_id)).plan
+        return [
+            JudgedAccount(
+                row["id"], frozen=bool(row[FROZEN]), territories=_territories(plan, match_one(plan, located(row)))
+            )
+            for row in facts.iter_rows(named=True)
+        ]
+
+    async def decide(self, session: ReadSession, model_id: int, pairs: Sequence[tuple[int, int]]) -> pl.DataFrame:
+        """Where opportunities of accounts go: account_id, territory_id, reason. pairs: account and territory."""
+        territories = (await self.layout(session, model_id)).territories
+        objects, ids = np.array(sorted(pairs), np.int64).reshape(-1, 2).T
+        decided = align_all(objects, places_by_id(territories.ids, ids), territories, self._policy)
+        return decisions_frame(decided.rows, decided, territories)
 
     async def sums(self, session: ReadSession, model_id: int, state: ModelState) -> Mapping[int, Sums]:
         """Each territory's accounts, revenue and open pipeline, in corporate currency, by territory."""

@@ -10,7 +10,7 @@ from etm_graph.core.errors import NotFound, Taken, WrongState
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.alignment.service.engine import Engine
-from etm_graph.features.alignment.service.runs import run_accounts
+from etm_graph.features.alignment.service.runs import follow_accounts
 from etm_graph.features.alignment.tables import account_assignment, assignment_exclusion
 from etm_graph.features.crm import queries as crm
 from etm_graph.features.models import service as models
@@ -34,7 +34,7 @@ async def _begin(
 async def _follow_up(work: UnitOfWork, engine: Engine, model: models.ModelHead, account_id: int) -> None:
     """In the active model an edit takes effect at once, opportunities included."""
     if model.state is ModelState.ACTIVE:
-        await run_accounts(work, engine, model.id, [account_id])
+        await follow_accounts(work, engine, model.id, [account_id])
 
 
 def _record(

@@ -19,6 +19,7 @@ from etm_graph.features.alignment import queries
 from etm_graph.features.alignment.service.engine import Engine
 from etm_graph.features.alignment.service.writing import write_alignment, write_assignments
 from etm_graph.features.crm import queries as crm
+from etm_graph.features.models.queries import active_model_id
 
 STEP_MS = 25.0
 """Milliseconds that a step is meant to take: half of the most that it may."""
@@ -121,7 +122,8 @@ async def write_step(work: UnitOfWork, model_id: int, step: Plan) -> int:
     if not step.accounts:
         return 0
     changed = await write_assignments(work.session, model_id, step.pairs, work.now, step.accounts)
-    return changed + await write_alignment(work.session, model_id, step.decisions, step.accounts)
+    source = await active_model_id(work.session)
+    return changed + await write_alignment(work.session, model_id, step.decisions, step.accounts, source)
 
 
 async def still_planned(session: WriteSession, model_id: int, step: Plan) -> Plan:
