@@ -117,10 +117,10 @@ async def measure_list(company: Company) -> Result:
     grants += [Grant(Role.PLANNER, 1, f"/R/A{number}/B{number}/") for number in range(GRANTS - len(grants))]
     who, columns = _person(1, *grants), thing.c
     database = open_database(company.url)
+    state = literal(ModelState.PLANNING.value)
     page = select(thing).order_by(columns.path).limit(PAGE + 1)
 
     def filtered() -> object:
-        state = literal(ModelState.PLANNING.value)
         allowed = visible(
             ACCESS,
             who,

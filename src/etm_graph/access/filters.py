@@ -8,6 +8,7 @@ with what they allow, each without the regions inside it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 import polars as pl
 from sqlalchemy import ColumnElement, and_, false, not_, or_, true
@@ -22,6 +23,9 @@ from etm_graph.identity.principal import Principal
 
 Verdict = tuple[bool, bool]
 """Whether an act is allowed on others' objects, and on one's own."""
+
+REMEMBERED_MAX = 4_096
+"""Most conditions that are remembered; the one used longest ago is forgotten first."""
 
 _YES, _NO = pl.lit(value=True), pl.lit(value=False)
 
@@ -100,19 +104,26 @@ def _regions(asked: _Asked, grants: Sequence[Grant]) -> Iterable[Region]:
 
 def visible_predicate(access: Access, principal: Principal, kind: Kind, act: Act, now: datetime) -> Predicate:
     """Compile what the principal may do this to, in models of every state."""
-    grants = [] if principal.suspended else [grant for grant in principal.grants if is_live(grant, now)]
-    snapshot = access.snapshot
+    return _predicate(access.snapshot, _live(principal, now), principal.user_id, kind, act)
+
+
+def _live(principal: Principal, now: datetime) -> tuple[Grant, ...]:
+    return () if principal.suspended else tuple(grant for grant in principal.grants if is_live(grant, now))
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _predicate(snapshot: PolicySnapshot, grants: tuple[Grant, ...], user_id: int, kind: Kind, act: Act) -> Predicate:
     if reads_anywhere(kind, act):
         verdict = _Asked(snapshot, kind, act, None, ()).verdict(grants, StateGroup.ACTIVE)
         everywhere = Region(None, ORGANISATION_PATH, (), None, (), _own(verdict))
-        return Predicate((everywhere,) if any(verdict) else (), principal.user_id)
+        return Predicate((everywhere,) if any(verdict) else (), user_id)
     named = tuple(sorted({grant.model_id for grant in grants if grant.model_id is not None}))
     general = [grant for grant in grants if grant.model_id is None]
     regions = list(_regions(_Asked(snapshot, kind, act, None, named), general))
     for model_id in named:
         here = [grant for grant in grants if grant.model_id in {None, model_id}]
         regions += _regions(_Asked(snapshot, kind, act, model_id, ()), here)
-    return Predicate(tuple(regions), principal.user_id)
+    return Predicate(tuple(regions), user_id)
 
 
 def to_sql(
@@ -129,25 +140,30 @@ def to_sql(
     one's own; where it is NULL, neither is that row.
     """
 
-    def render(region: Region) -> ColumnElement[bool]:
+    def place(region: Region) -> ColumnElement[bool]:
+        if path is None:
+            return true() if region.path == ORGANISATION_PATH else false()
+        within = [] if region.path == ORGANISATION_PATH else [_within(path, region.path)]
+        return and_(true(), *within, *(not_(_within(path, inner)) for inner in region.except_paths))
+
+    def render(alike: Sequence[Region]) -> ColumnElement[bool]:
+        region = alike[0]
         terms: list[ColumnElement[bool]] = [] if region.states is None else [state.in_(_states(region.states))]
         if region.model_id is not None:
             terms.append(model_id == region.model_id)
         elif region.except_models:
             terms.append(model_id.not_in(region.except_models))
-        if path is None:
-            terms += [] if region.path == ORGANISATION_PATH else [false()]
-        else:
-            terms += [
-                *([] if region.path == ORGANISATION_PATH else [_within(path, region.path)]),
-                *(not_(_within(path, inner)) for inner in region.except_paths),
-            ]
+        terms.append(or_(false(), *(place(one) for one in alike)))
         if region.own is not None:
             mine = false() if owner is None else owner.is_not_distinct_from(predicate.user_id)
             terms.append(mine if region.own else not_(mine))
         return and_(true(), *terms)
 
-    return or_(false(), *(render(region) for region in predicate.regions))
+    groups: dict[tuple[object, ...], list[Region]] = {}
+    for region in predicate.regions:
+        key = (region.states, region.model_id, region.except_models, region.own)
+        groups.setdefault(key, []).append(region)
+    return or_(false(), *(render(alike) for alike in groups.values()))
 
 
 def _states(groups: Iterable[StateGroup]) -> list[str]:
@@ -204,5 +220,23 @@ def visible(
     owner: ColumnElement[int] | None = None,
 ) -> ColumnElement[bool]:
     """Make the SQL condition that keeps the rows on which the act is allowed."""
-    predicate = visible_predicate(access, principal, kind, act, now)
+    return _condition(
+        access.snapshot, _live(principal, now), principal.user_id, kind, act, state, model_id, path, owner
+    )
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _condition(
+    snapshot: PolicySnapshot,
+    grants: tuple[Grant, ...],
+    user_id: int,
+    kind: Kind,
+    act: Act,
+    state: ColumnElement[str],
+    model_id: ColumnElement[int],
+    path: ColumnElement[str] | None,
+    owner: ColumnElement[int] | None,
+) -> ColumnElement[bool]:
+    """Render once for the same rights and columns: an expression is never changed, so that it can be used again."""
+    predicate = _predicate(snapshot, grants, user_id, kind, act)
     return to_sql(predicate, state=state, model_id=model_id, path=path, owner=owner)
