@@ -59,7 +59,7 @@ async def test_every_step_of_the_tour_works(database_url: str, tmp_path: Path) -
     settings = Settings(data_dir=tmp_path, dev_secret=SECRET)
     assert await load_demo_company(settings, database_url, Console(quiet=True), Sizes(2_000, 6_000))
     steps = read_tour()
-    assert len(steps) == 15
+    assert len(steps) == 19
     kept: dict[str, Any] = {}
     async with serving(database_url, tmp_path) as server:
         clients = {user: Client(server, user) for user in {step.user for step in steps}}
