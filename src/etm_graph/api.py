@@ -1,6 +1,6 @@
 """The GraphQL schema: which features make it up."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -49,7 +49,6 @@ from etm_graph.features.threads.schema.roots import ThreadMutation, ThreadQuery,
 from etm_graph.features.threads.schema.types import load_comments, load_threads
 from etm_graph.graphql.context import BatchFunction, Context
 from etm_graph.graphql.declaring import open_to_callers, require_declared
-from etm_graph.graphql.execution import AdmittedDocument
 from etm_graph.graphql.ids import Node
 from etm_graph.graphql.nodes import load_nodes
 from etm_graph.graphql.scalars import SCALARS
@@ -183,12 +182,11 @@ def _describe_roots() -> None:
 _describe_roots()
 
 
-def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
+def _build(*, sort: bool) -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        extensions=extensions,
         config=StrawberryConfig(scalar_map=dict(SCALARS), sort_schema=sort),
     )
     return require_declared(schema)
@@ -196,9 +194,9 @@ def _build(extensions: list[Any], *, sort: bool) -> strawberry.Schema:
 
 def make_schema(settings: Settings) -> strawberry.Schema:  # noqa: ARG001 - every caller has them, fields may come to need them
     """The executable schema."""
-    return _build([AdmittedDocument], sort=False)
+    return _build(sort=False)
 
 
 def print_schema() -> str:
     """The text of schema.graphql, sorted. A sorted schema is not executed: Strawberry cannot resolve unions in one."""
-    return _build([], sort=True).as_str() + "\n"
+    return _build(sort=True).as_str() + "\n"

@@ -150,7 +150,7 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     )
 
 
-def make_gateway(process: Process, attempts: FailedSignIns, operations: Operations) -> Gateway:
+def make_gateway(process: Process, attempts: FailedSignIns, operations: Operations, metrics: Metrics) -> Gateway:
     """What the protocols talk to. Raises `BadManifest`."""
     settings = process.settings
     schema = make_schema(settings)
@@ -163,7 +163,7 @@ def make_gateway(process: Process, attempts: FailedSignIns, operations: Operatio
     development = settings.mode is Mode.DEVELOPMENT
     return Gateway(
         process.services,
-        Executor(schema, settings),
+        Executor(schema, settings, lambda reason: metrics.fallbacks.labels(reason).inc()),
         guarded(process.authenticator, attempts),
         TrustedDocuments(settings.trusted_documents, trusted),
         operations,
@@ -208,7 +208,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
     process = make_process(settings, database_url, dev_secret)
     attempts = FailedSignIns(settings.sign_in_failures_max)
     metrics, traces = Metrics(), make_traces(settings.traces_url)
-    gateway = make_gateway(process, attempts, Operations(metrics, traces))
+    gateway = make_gateway(process, attempts, Operations(metrics, traces), metrics)
     sockets, streams = SocketEndpoint(gateway), Streams()
     metrics.add(SecurityMetrics(process.access, process.sealer, attempts))
 

@@ -3,21 +3,24 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationType
+from graphql import DocumentNode, GraphQLError, OperationType, validate
 from graphql.error import GraphQLFormattedError
-from strawberry.extensions import SchemaExtension
-from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from etm_graph.core.errors import ExpectedError, LimitExceeded, TimedOut
+from etm_graph.core.errors import ExpectedError, TimedOut
 from etm_graph.graphql.admission import Admission, Admitted
+from etm_graph.graphql.breadth import Bounded, Outcome, Request
 from etm_graph.graphql.context import Context
+from etm_graph.graphql.reading import RULES, make_engine
 from etm_graph.settings import Mode, Settings
+
+DOCUMENTS_MAX = 512
+"""Documents whose validation is remembered."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +56,6 @@ class Answer:
         if self.extensions:
             body["extensions"] = self.extensions
         return body
-
-
-class AdmittedDocument(SchemaExtension):
-    """Hands Strawberry the document that was parsed for admission, so that it is parsed once."""
-
-    def on_parse(self) -> Iterator[None]:
-        """Take the document from the operation's context."""
-        admitted: Admitted | None = self.execution_context.context.admitted
-        if admitted is not None:
-            self.execution_context.graphql_document = admitted.document
-        yield
 
 
 _SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
@@ -121,11 +113,15 @@ class WrongMethod(Exception):
 class Executor:
     """Runs operations of one schema."""
 
-    def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
-        self._schema = schema
+    def __init__(
+        self, schema: strawberry.Schema, settings: Settings, fell_back: Callable[[str], None] = lambda _reason: None
+    ) -> None:
+        """fell_back: is told why when an operation is left to graphql-core."""
         self._settings = settings
         self._suggest = settings.mode is Mode.DEVELOPMENT
         self._admission = Admission(schema._schema, settings)
+        self._engine = make_engine(schema, fell_back=fell_back, hide_suggestions=not self._suggest)
+        self._validated: Bounded[list[GraphQLError]] = Bounded(DOCUMENTS_MAX)
 
     def _admit(self, operation: Operation, context: Context) -> Answer | None:
         """Hold an operation to the limits; the refusal, or None when it may run."""
@@ -148,13 +144,9 @@ class Executor:
     def _format(self, error: GraphQLError, context: Context, code: str) -> Mapping[str, Any]:
         return format_error(error, context.request_id, suggest=self._suggest, code=code)
 
-    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
-        invalid = isinstance(result, PreExecutionError)
-        code = "GRAPHQL_VALIDATION_FAILED" if invalid else "BAD_REQUEST"
-        errors = [self._format(error, context, code) for error in result.errors or ()]
-        # An error without a path is one of the request: variables that do not fit. It comes before all execution.
-        refused = result.data is None and any("path" not in error for error in errors)
-        return Answer(result.data, errors, executed=not invalid and not refused)
+    def _answer(self, outcome: Outcome, context: Context) -> Answer:
+        errors = [self._format(error, context, "BAD_REQUEST") for error in outcome.errors]
+        return Answer(outcome.data, errors, executed=outcome.executed)
 
     async def run(self, operation: Operation, context: Context, *, allow_mutation: bool = True) -> Answer:
         """Execute a query or a mutation. Raises `WrongMethod`."""
@@ -180,14 +172,25 @@ class Executor:
             await context.release()
         return replace(answer, extensions=report_cost(operation, context.admitted))
 
+    def _ready(self, operation: Operation, context: Context) -> Request | Answer:
+        """The operation for the engine, or what is wrong with its document."""
+        if context.admitted is None:
+            raise RuntimeError("an operation that was not admitted")
+        text, document = operation.query, context.admitted.document
+        wrong = self._validated.get(text, lambda: self._validate(document))
+        if wrong:
+            errors = [self._format(error, context, "GRAPHQL_VALIDATION_FAILED") for error in wrong]
+            return Answer(None, errors, executed=False)
+        return Request(document, text, operation.name, operation.variables, context)
+
+    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
+        return validate(self._engine.schema, document, RULES, hide_suggestions=not self._suggest)
+
     async def _execute(self, operation: Operation, context: Context) -> Answer:
-        result = await self._schema.execute(
-            operation.query,
-            variable_values=dict(operation.variables or {}),
-            context_value=context,
-            operation_name=operation.name,
-        )
-        return self._answer(result, context)
+        ready = self._ready(operation, context)
+        if isinstance(ready, Answer):
+            return ready
+        return self._answer(await self._engine.execute(ready), context)
 
     async def stream(
         self, operation: Operation, context: Context, *, allow_mutation: bool = True
@@ -204,25 +207,27 @@ class Executor:
         if kind is not OperationType.SUBSCRIPTION:
             yield await self._run(operation, context)
             return
-        async for answer in self._follow(operation, context):
-            yield answer
-
-    async def _follow(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
         extensions = report_cost(operation, context.admitted)
         try:
-            source = await self._schema.stream(
-                operation.query,
-                variable_values=dict(operation.variables or {}),
-                context_value=context,
-                operation_name=operation.name,
-            )
-            async with aclosing(source) as results:
-                async for result in results:
-                    if not isinstance(result, ExecutionResult | PreExecutionError):
-                        text = "Incremental delivery is not spoken here: leave out @defer and @stream."
-                        yield refusal(LimitExceeded(text))
-                        return
-                    yield replace(self._answer(result, context), extensions=extensions)
+            async with aclosing(self._follow(operation, context)) as answers:
+                async for answer in answers:
+                    yield replace(answer, extensions=extensions)
                     extensions = None
+        except Exception as error:  # noqa: BLE001 - what the events' source raised
+            located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+            yield Answer(None, [self._format(located, context, "BAD_REQUEST")], executed=True)
         finally:
             await context.release()
+
+    async def _follow(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
+        ready = self._ready(operation, context)
+        if isinstance(ready, Answer):
+            yield ready
+            return
+        started = await self._engine.subscribe(ready)
+        if isinstance(started, Outcome):
+            yield self._answer(started, context)
+            return
+        async with aclosing(started) as outcomes:
+            async for outcome in outcomes:
+                yield self._answer(outcome, context)

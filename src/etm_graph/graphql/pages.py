@@ -1,14 +1,15 @@
 """Connections: pages of a list as Relay has them (Relay, "Cursor Connections Specification")."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
-from strawberry.types import Info
 
 from etm_graph.core.errors import LimitExceeded
 from etm_graph.db.paging import Order, Page, decode_cursor, encode_cursor
+from etm_graph.graphql.batching import batched, computed
 from etm_graph.graphql.context import BatchFunction, Context
 
 First = Annotated[int | None, strawberry.argument(description="How many from the start; 50 when left out.")]
@@ -51,29 +52,70 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last item.")
 
 
+def _cursors(edges: "Sequence[Edge[Any]]") -> list[str]:
+    return [edge.cursor_of(edge.place) for edge in edges]
+
+
 @strawberry.type(description="An item of a list with its cursor.")
 class Edge(Generic[T]):
-    """Relay's edge."""
+    """Relay's edge; its cursor is made only when it is selected."""
 
     node: T = strawberry.field(description="The item.")
-    cursor: str = strawberry.field(description="Where the item stands, for `after` and `before`.")
+    cursor_of: strawberry.Private[Callable[[int], str]]
+    place: strawberry.Private[int]
+    cursor: str = computed(_cursors, description="Where the item stands, for `after` and `before`.")
 
 
-async def _total_count(root: "Connection[Any]", info: Info[Context, None]) -> int:
-    function, parent, arguments = root.count
-    return int(await info.context.load(function, parent, arguments))
+def _edges(connections: "Sequence[Connection[Any]]") -> list[list[Edge[Any]]]:
+    return [
+        [Edge(node=node, cursor_of=connection.cursor_of, place=place) for place, node in enumerate(connection.nodes)]
+        for connection in connections
+    ]
+
+
+def _page_infos(connections: "Sequence[Connection[Any]]") -> list[PageInfo]:
+    return [
+        PageInfo(
+            has_next_page=connection.more_after,
+            has_previous_page=connection.more_before,
+            start_cursor=connection.cursor_of(0) if connection.nodes else None,
+            end_cursor=connection.cursor_of(len(connection.nodes) - 1) if connection.nodes else None,
+        )
+        for connection in connections
+    ]
+
+
+async def _total_counts(connections: "Sequence[Connection[Any]]", context: Context) -> list[int]:
+    """The counts, with one call for all lists that are counted alike."""
+    alike: dict[Hashable, list[int]] = defaultdict(list)
+    for place, connection in enumerate(connections):
+        function, _, arguments = connection.count
+        alike[function, repr(arguments)].append(place)
+    answer = [0] * len(connections)
+    for places in alike.values():
+        function, _, arguments = connections[places[0]].count
+        parents = [connections[place].count[1] for place in places]
+        for place, counted in zip(places, await function(parents, context, **arguments), strict=True):
+            answer[place] = int(counted)
+    return answer
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
-    """Relay's connection; the total is counted only when it is selected."""
+    """Relay's connection; the total is counted, and cursors are made, only when they are selected.
 
-    edges: list[Edge[T]] = strawberry.field(description="The items with their cursors.")
+    cursor_of: the cursor of the item at an index of `nodes`. count: a batch function, the parent and arguments for it.
+    """
+
+    edges: list[Edge[T]] = computed(_edges, description="The items with their cursors.")
     nodes: list[T] = strawberry.field(description="The items alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page stands.")
-    count: strawberry.Private[tuple[BatchFunction, object, dict[str, Any]]]
-    total_count: int = strawberry.field(
-        resolver=_total_count, description="How many items the whole list has; counted only when selected."
+    page_info: PageInfo = computed(_page_infos, description="Where this page stands.")
+    cursor_of: strawberry.Private[Callable[[int], str]]
+    more_after: strawberry.Private[bool]
+    more_before: strawberry.Private[bool]
+    count: strawberry.Private[tuple[BatchFunction, Any, dict[str, Any]]]
+    total_count: int = batched(
+        _total_counts, description="How many items the whole list has; counted only when selected."
     )
 
 
@@ -103,16 +145,13 @@ def connect_list(
 ) -> Connection[T]:
     """The connection of a page of a list in memory, sorted ascending by `key_of`."""
     kept, more = slice_page(items, order, page, key_of)
-    cursors = [encode_cursor(order, key_of(item)) for item in kept]
-    nodes = [make(item) for item in kept]
-    info = PageInfo(
-        has_next_page=page.before is not None if page.backward else more,
-        has_previous_page=more if page.backward else page.after is not None,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+    return Connection(
+        nodes=[make(item) for item in kept],
+        cursor_of=lambda place: encode_cursor(order, key_of(kept[place])),
+        more_after=page.before is not None if page.backward else more,
+        more_before=more if page.backward else page.after is not None,
+        count=count,
     )
-    edges = [Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
-    return Connection(edges=edges, nodes=nodes, page_info=info, count=count)
 
 
 def connect(
@@ -127,14 +166,11 @@ def connect(
     kept = list(rows[: page.size])
     if page.backward:
         kept.reverse()
-    width = len(order.columns)
-    cursors = [encode_cursor(order, [getattr(row, f"order_{index}") for index in range(width)]) for row in kept]
-    nodes = [make(row) for row in kept]
-    edges = [Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
-    info = PageInfo(
-        has_next_page=page.before is not None if page.backward else more,
-        has_previous_page=more if page.backward else page.after is not None,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+    names = [f"order_{index}" for index in range(len(order.columns))]
+    return Connection(
+        nodes=[make(row) for row in kept],
+        cursor_of=lambda place: encode_cursor(order, [getattr(kept[place], name) for name in names]),
+        more_after=page.before is not None if page.backward else more,
+        more_before=more if page.backward else page.after is not None,
+        count=count,
     )
-    return Connection(edges=edges, nodes=nodes, page_info=info, count=count)

@@ -32,6 +32,9 @@ class Metrics:
         self._cost = Counter(
             "etm_cost", "Cost of the operations, as reckoned before they ran.", registry=self._registry
         )
+        self.fallbacks = Counter(
+            "etm_graphql_fallbacks", "Operations left to graphql-core.", ["reason"], registry=self._registry
+        )
         self._sockets = Gauge("etm_sockets", "Open WebSockets.", registry=self._registry)
         self._streams = Gauge("etm_streams", "Open event streams (SSE).", registry=self._registry)
         self._followers = Gauge("etm_followers", "Subscriptions that follow a stream.", registry=self._registry)

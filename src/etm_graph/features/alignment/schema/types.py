@@ -22,7 +22,7 @@ from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needing, needs
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.extending import extend
-from etm_graph.graphql.pages import After, Connection, Edge, First, PageInfo, make_page
+from etm_graph.graphql.pages import After, Connection, First, make_page
 from etm_graph.graphql.scalars import BigInt
 
 describe(
@@ -160,15 +160,13 @@ def _connection(
         Assignment(account_key=row.object_id, manual=row.manual, by_rule=row.by_rule, rule_keys=list(row.rule_ids))
         for row in rows
     ]
-    cursors = [encode_cursor(queries.BY_ACCOUNT, [node.account_key]) for node in nodes]
-    info = PageInfo(
-        has_next_page=more,
-        has_previous_page=after is not None,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+    return Connection(
+        nodes=nodes,
+        cursor_of=lambda place: encode_cursor(queries.BY_ACCOUNT, [nodes[place].account_key]),
+        more_after=more,
+        more_before=after is not None,
+        count=(_count_assignments, territory, {}),
     )
-    edges = [Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
-    return Connection(edges=edges, nodes=nodes, page_info=info, count=(_count_assignments, territory, {}))
 
 
 async def _previews(parents: Sequence[TerritoryModel], context: Context) -> list[AssignmentPreview | None]:

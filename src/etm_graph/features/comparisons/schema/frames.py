@@ -7,7 +7,7 @@ import polars as pl
 
 from etm_graph.db.paging import Order, Page, decode_cursor, encode_cursor
 from etm_graph.graphql.context import Context
-from etm_graph.graphql.pages import Connection, Edge, PageInfo
+from etm_graph.graphql.pages import Connection
 
 T = TypeVar("T")
 
@@ -29,13 +29,10 @@ def connect_frame(
         rows = rows.filter(pl.col(key) < decode_cursor(order, page.before)[0])
     more = rows.height > page.size
     kept = list((rows.tail(page.size) if page.backward else rows.head(page.size)).iter_rows(named=True))
-    cursors = [encode_cursor(order, [row[key]]) for row in kept]
-    nodes = [make(row) for row in kept]
-    info = PageInfo(
-        has_next_page=page.before is not None if page.backward else more,
-        has_previous_page=more if page.backward else page.after is not None,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+    return Connection(
+        nodes=[make(row) for row in kept],
+        cursor_of=lambda place: encode_cursor(order, [kept[place][key]]),
+        more_after=page.before is not None if page.backward else more,
+        more_before=more if page.backward else page.after is not None,
+        count=(_heights, frame, {}),
     )
-    edges = [Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)]
-    return Connection(edges=edges, nodes=nodes, page_info=info, count=(_heights, frame, {}))
