@@ -1,6 +1,7 @@
 """Every field and every connection of the schema on the demo company: the same answer as graphql-core's, few statements."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ async def walk(asking: Asking, who: Principal, page: int) -> Walk:
     )
 
 
+def said(data: Any) -> str:
+    """The answer as text, in its order, without the times of day (some are that of asking)."""
+    return re.sub(r"T\d\d:\d\d:\d\d\.\d+", "T", json.dumps(data, default=str))
+
+
 async def test_every_field_is_answered_as_by_graphql_core_and_nothing_is_left_to_it(
     company: tuple[Asking, Principal],
 ) -> None:
@@ -80,7 +86,7 @@ async def test_every_field_is_answered_as_by_graphql_core_and_nothing_is_left_to
         expected: Any = await execute(SCHEMA._schema, document, None, theirs)  # type: ignore[misc]  # it is awaitable
         await mine.release()
         await theirs.release()
-        assert json.dumps(found.data, default=str) == json.dumps(expected.data, default=str), text
+        assert said(found.data) == said(expected.data), text
         assert sorted(map(str, found.errors)) == sorted(map(str, expected.errors or [])), text
         reached.add(owner)
     assert left == []
@@ -95,12 +101,14 @@ async def test_every_connection_costs_a_statement_for_its_rows_and_one_for_its_c
     asking.database.on_statement(statements.append)
     counted: dict[str, list[int]] = {}
     for page in (2, 9):
-        for name, text, reading in (await walk(asking, who, page)).connections():
-            await asking.ask(who, text)  # columnar copies, which the process keeps
-            statements.clear()
-            body = await asking.ask(who, text)
-            assert "errors" not in body, body
-            counted.setdefault(name, []).append(len(statements))
+        for name, before, text in (await walk(asking, who, page)).connections():
+            costs = []
+            for one in (text, text, before):  # columnar copies, which the process keeps, are read by the first
+                statements.clear()
+                body = await asking.ask(who, one)
+                assert "errors" not in body, body
+                costs.append(len(statements))
+            counted.setdefault(name, []).append(costs[1])
             if not name.startswith(COMPUTED):
-                assert len(statements) <= reading + 2, "\n".join([name, text, *statements])
+                assert costs[1] - costs[2] <= 2, (name, costs)
     assert [name for name, found in counted.items() if len(set(found)) > 1] == []

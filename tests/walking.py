@@ -20,9 +20,6 @@ from graphql import (
     is_required_input_field,
 )
 
-PAGED = {"edges", "node", "nodes", "pageInfo"}
-"""Steps of a path that read nothing by themselves."""
-
 
 @dataclass(frozen=True)
 class Path:
@@ -35,12 +32,6 @@ class Path:
         for step in reversed(self.steps):
             selection = f"{step} {{ {selection} }}"
         return f"{{ {selection} }}"
-
-    @property
-    def reading(self) -> int:
-        """How many of its fields may read from the database."""
-        below = [step for step in self.steps[1:] if step.split("(")[0] not in PAGED and not step.startswith("...")]
-        return len(self.steps[:1]) + len(below)
 
 
 @dataclass(frozen=True)
@@ -129,8 +120,8 @@ class Walk:
             else:  # one by one: which errors are reported when several reach the top at once is a matter of timing
                 yield from ((owner, path.around(part)) for part in parts)
 
-    def connections(self) -> Iterator[tuple[str, str, int]]:
-        """(Type.field, operation, how many fields of it may read): one for every connection, with its count."""
+    def connections(self) -> Iterator[tuple[str, str, str]]:
+        """(Type.field, the way to its owner alone, with the list and its count): one for every connection."""
         for owner, path in self.paths().items():
             kind = self.schema.type_map[owner]
             assert isinstance(kind, GraphQLObjectType)
@@ -140,4 +131,4 @@ class Walk:
                         "totalCount nodes { __typename } edges { cursor node { __typename } } pageInfo { endCursor }"
                     )
                     text = path.around(f"{self.field(owner, name, declared)} {{ {below} }}")
-                    yield f"{owner}.{name}", text, path.reading + 2
+                    yield f"{owner}.{name}", path.around("__typename"), text

@@ -17,6 +17,7 @@ from etm_graph.graphql.batching import BatchedField, ColumnField
 from etm_graph.graphql.breadth import Attribute, Batch, Call, Column, Engine, Resolution, Selection
 from etm_graph.graphql.breadth.resolutions import by_resolver
 from etm_graph.graphql.context import BatchFunction
+from etm_graph.graphql.rows import column_of
 
 _DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
 
@@ -44,7 +45,8 @@ def _classify(schema: strawberry.Schema, parent: GraphQLObjectType, name: str, f
     if isinstance(definition, ColumnField):
         return Column(definition.read_column)
     if isinstance(definition, StrawberryField) and definition.is_basic_field and definition.default_resolver is getattr:
-        return Attribute(str(definition.python_name))
+        own = column_of(parent.extensions[_DEFINITION].origin, str(definition.python_name))
+        return Attribute(str(definition.python_name)) if own is None else Column(own)
     return by_resolver(parent, name, field) if field.resolve is None else Call(field.resolve)
 
 

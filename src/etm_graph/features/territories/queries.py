@@ -76,10 +76,17 @@ def _conditions(wanted: TerritoryFilter) -> list[ColumnElement[bool]]:
 
 
 async def territories_of_models(
-    session: ReadSession, viewer: Viewer, model_ids: Collection[int], wanted: TerritoryFilter, order: Order, page: Page
+    session: ReadSession,
+    viewer: Viewer,
+    model_ids: Collection[int],
+    wanted: TerritoryFilter,
+    order: Order,
+    page: Page,
+    selected: Sequence[ColumnElement[Any]] = columns,
 ) -> Mapping[int, Sequence[Row[Any]]]:
     """A page of each model's territories, by model."""
-    base = visible(viewer).where(territory.c.model_id.in_(model_ids), *_conditions(wanted))
+    base = visible(viewer).with_only_columns(*selected)
+    base = base.where(territory.c.model_id.in_(model_ids), *_conditions(wanted))
     partition = territory.c.model_id if len(model_ids) > 1 else None
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in await session.rows(apply_page(base, order, page, partition)):
@@ -97,10 +104,14 @@ async def count_of_models(
 
 
 async def children_of(
-    session: ReadSession, viewer: Viewer, parent_ids: Collection[int], page: Page
+    session: ReadSession,
+    viewer: Viewer,
+    parent_ids: Collection[int],
+    page: Page,
+    selected: Sequence[ColumnElement[Any]] = columns,
 ) -> Mapping[int, Sequence[Row[Any]]]:
     """A page of each territory's children by name, by parent."""
-    base = visible(viewer).where(territory.c.parent_id.in_(parent_ids))
+    base = visible(viewer).with_only_columns(*selected).where(territory.c.parent_id.in_(parent_ids))
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in await session.rows(apply_page(base, BY_NAME, page, territory.c.parent_id)):
         grouped[row.parent_id].append(row)

@@ -32,7 +32,8 @@ async def load_users(ids: Sequence[int | None], context: Context) -> "list[User 
     if not _knows_settings(context):
         wanted &= {context.principal.user_id}
     found = await queries.users_by_id(await context.session(), wanted) if wanted else {}
-    return [User.of(found[number]) if number in found else None for number in ids]
+    made = {number: User.of(row) for number, row in found.items()}
+    return [None if number is None else made.get(number) for number in ids]
 
 
 async def _managers(users: "Sequence[User]", context: Context) -> "list[User | None]":
@@ -321,7 +322,8 @@ async def load_accounts(ids: Sequence[int | None], context: Context) -> list[Acc
     """Accounts by id, None for those that the viewer may not read."""
     wanted = {number for number in ids if number is not None}
     found = await queries.accounts_by_id(await context.session(), context.viewer, wanted)
-    return [Account.of(found[number]) if number in found else None for number in ids]
+    made = {number: Account.of(row) for number, row in found.items()}
+    return [None if number is None else made.get(number) for number in ids]
 
 
 async def _accounts(opportunities: "Sequence[Opportunity]", context: Context) -> list[Account | None]:
@@ -386,4 +388,5 @@ async def load_opportunities(ids: Sequence[int | None], context: Context) -> lis
     """Opportunities by id, None for those that the viewer may not read."""
     wanted = {number for number in ids if number is not None}
     found = await queries.opportunities_by_id(await context.session(), context.viewer, wanted)
-    return [Opportunity.of(found[number]) if number in found else None for number in ids]
+    made = {number: Opportunity.of(row) for number, row in found.items()}
+    return [None if number is None else made.get(number) for number in ids]

@@ -74,7 +74,8 @@ async def load_types(ids: Sequence[int], context: Context) -> list[TerritoryType
     """Territory types by id, None for unknown ones and for who may not read settings."""
     wanted = set(ids) if context.viewer.may(Act.READ, Kind.ORGANISATION) else set()
     found = await queries.types_by_id(await context.session(), wanted)
-    return [TerritoryType.of(found[number]) if number in found else None for number in ids]
+    made = {number: TerritoryType.of(row) for number, row in found.items()}
+    return [made.get(number) for number in ids]
 
 
 @strawberry.type(description="What a territory type's priority is in one model.")

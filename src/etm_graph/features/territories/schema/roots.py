@@ -25,10 +25,12 @@ from etm_graph.features.territories.schema.types import (
     RuleCombination,
     Territory,
     TerritoryMembership,
+    columns_for,
     load_memberships,
     load_territories,
 )
 from etm_graph.graphql.batching import batched
+from etm_graph.graphql.breadth import Selection
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
@@ -84,6 +86,7 @@ async def _territories(
     order_by: Annotated[TerritoryOrder, strawberry.argument(description="In which order.")] = TerritoryOrder.TREE,
     first: First = None,
     after: After = None,
+    selection: Selection | None = None,
 ) -> list[Connection[Territory]]:
     order = ORDERS[TerritoryOrder(order_by)]
     page = make_page(context, first, after, limit=context.services.settings.tree_page_max)
@@ -102,7 +105,9 @@ async def _territories(
         None if filter is None else filter.name_contains,
     )
     keys = [model.key for model in models]
-    found = await queries.territories_of_models(await context.session(), context.viewer, keys, wanted, order, page)
+    found = await queries.territories_of_models(
+        await context.session(), context.viewer, keys, wanted, order, page, columns_for(selection)
+    )
     return [
         connect(found.get(key, ()), order, page, Territory.of, (_count_territories, key, {"wanted": wanted}))
         for key in keys

@@ -1,12 +1,13 @@
 """GraphQL types of territories and memberships."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import Any, Optional, Self
+from typing import Any, ClassVar, Optional
 
 import strawberry
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement
+from strawberry.utils.str_converters import to_camel_case
 
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.hierarchy import ancestor_paths
@@ -14,11 +15,13 @@ from etm_graph.features.crm.schema.types import User, load_users
 from etm_graph.features.models.schema.types import TerritoryModel, TerritoryType, load_models, load_types
 from etm_graph.features.territories import queries
 from etm_graph.graphql.batching import batched
+from etm_graph.graphql.breadth import Selection
 from etm_graph.graphql.context import Context
 from etm_graph.graphql.declaring import needs
 from etm_graph.graphql.enums import describe
-from etm_graph.graphql.ids import Node, encode_id
+from etm_graph.graphql.ids import Node
 from etm_graph.graphql.pages import After, Before, Connection, First, Last, connect, make_page
+from etm_graph.graphql.rows import Reader, RowBacked, as_ids, each, values_of
 from etm_graph.graphql.scalars import BigInt
 
 
@@ -50,19 +53,19 @@ describe(
 
 
 async def _models(territories: "Sequence[Territory]", context: Context) -> list[TerritoryModel | None]:
-    return await load_models([territory.model_key for territory in territories], context)
+    return await load_models(values_of("model_key", territories), context)
 
 
 async def _types(territories: "Sequence[Territory]", context: Context) -> list[TerritoryType | None]:
-    return await load_types([territory.type_key for territory in territories], context)
+    return await load_types(values_of("type_key", territories), context)
 
 
 async def _parents(territories: "Sequence[Territory]", context: Context) -> "list[Territory | None]":
-    return await load_territories([territory.parent_key for territory in territories], context)
+    return await load_territories(values_of("parent_key", territories), context)
 
 
 async def _forecast_managers(territories: "Sequence[Territory]", context: Context) -> list[User | None]:
-    return await load_users([territory.forecast_manager_key for territory in territories], context)
+    return await load_users(values_of("forecast_manager_key", territories), context)
 
 
 async def _ancestors(territories: "Sequence[Territory]", context: Context) -> "list[list[Territory]]":
@@ -79,7 +82,7 @@ async def _ancestors(territories: "Sequence[Territory]", context: Context) -> "l
 
 
 async def _child_counts(territories: "Sequence[Territory]", context: Context) -> list[int]:
-    return await _count_children([territory.key for territory in territories], context)
+    return await _count_children(values_of("key", territories), context)
 
 
 async def _count_children(keys: Sequence[int], context: Context) -> list[int]:
@@ -88,7 +91,7 @@ async def _count_children(keys: Sequence[int], context: Context) -> list[int]:
 
 
 async def _descendant_counts(territories: "Sequence[Territory]", context: Context) -> list[int]:
-    found = await queries.descendant_counts(await context.session(), {territory.key for territory in territories})
+    found = await queries.descendant_counts(await context.session(), set(values_of("key", territories)))
     return [found.get(territory.key, 0) for territory in territories]
 
 
@@ -99,10 +102,11 @@ async def _children(
     after: After = None,
     last: Last = None,
     before: Before = None,
+    selection: Selection | None = None,
 ) -> "list[Connection[Territory]]":
     page = make_page(context, first, after, last, before)
-    keys = [territory.key for territory in territories]
-    found = await queries.children_of(await context.session(), context.viewer, keys, page)
+    keys = values_of("key", territories)
+    found = await queries.children_of(await context.session(), context.viewer, keys, page, columns_for(selection))
     return [
         connect(found.get(key, ()), queries.BY_NAME, page, Territory.of, (_count_children, key, {})) for key in keys
     ]
@@ -122,7 +126,7 @@ async def _members(
     before: Before = None,
 ) -> "list[Connection[TerritoryMembership]]":
     page = make_page(context, first, after, last, before)
-    keys = [territory.key for territory in territories]
+    keys = values_of("key", territories)
     found = await queries.members_of(await context.session(), context.viewer, keys, page)
     return [
         connect(found.get(key, ()), queries.MEMBERS, page, TerritoryMembership.of, (_count_members, key, {}))
@@ -132,7 +136,7 @@ async def _members(
 
 @strawberry.type(description="A node of one model's tree.")
 @needs(Act.READ, Kind.TERRITORY)
-class Territory(Node):
+class Territory(RowBacked, Node):
     """A row of territory."""
 
     key: strawberry.Private[int]
@@ -165,43 +169,57 @@ class Territory(Node):
     children: Connection["Territory"] = batched(_children, description="The territories directly below, by name.")
     members: Connection["TerritoryMembership"] = batched(_members, description="Who works in it.")
 
-    @classmethod
-    def of(cls, row: Row[Any]) -> Self:
-        """The territory of a row."""
-        return cls(
-            id=encode_id("Territory", row.id),
-            key=row.id,
-            model_key=row.model_id,
-            type_key=row.type_id,
-            parent_key=row.parent_id,
-            forecast_manager_key=row.forecast_manager_id,
-            developer_name=row.developer_name,
-            name=row.name,
-            description=row.description,
-            parent_id=None if row.parent_id is None else encode_id("Territory", row.parent_id),
-            path=row.path,
-            depth=row.depth,
-            rule_combination=RuleCombination(row.rule_combination),
-            inherit_only=row.inherit_only,
-            account_access=AccessLevel(row.account_access),
-            opportunity_access=AccessLevel(row.opportunity_access),
-            contact_access=AccessLevel(row.contact_access),
-            case_access=AccessLevel(row.case_access),
-            version=BigInt(row.version),
-        )
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "id": Reader("id", as_ids("Territory")),
+        "key": Reader("id"),
+        "model_key": Reader("model_id"),
+        "type_key": Reader("type_id"),
+        "parent_key": Reader("parent_id"),
+        "forecast_manager_key": Reader("forecast_manager_id"),
+        "developer_name": Reader("developer_name"),
+        "name": Reader("name"),
+        "description": Reader("description"),
+        "parent_id": Reader("parent_id", as_ids("Territory")),
+        "path": Reader("path"),
+        "depth": Reader("depth"),
+        "rule_combination": Reader("rule_combination", each(RuleCombination)),
+        "inherit_only": Reader("inherit_only"),
+        "account_access": Reader("account_access", each(AccessLevel)),
+        "opportunity_access": Reader("opportunity_access", each(AccessLevel)),
+        "contact_access": Reader("contact_access", each(AccessLevel)),
+        "case_access": Reader("case_access", each(AccessLevel)),
+        "version": Reader("version"),
+    }
+
+
+_LINKED = {"id", "model_id", "type_id", "parent_id", "forecast_manager_id", "path"}
+"""Columns that lists beside a territory start from."""
+_BESIDE = {"type", "model", "parent", "ancestors", "forecastManager", "childCount", "descendantCount", "children"}
+_PLAIN = {to_camel_case(name): reader.column for name, reader in Territory.readers.items()}
+
+
+def columns_for(selection: Selection | None) -> Sequence[ColumnElement[Any]]:
+    """The columns that a page of territories needs for what is selected below it."""
+    if selection is None:
+        return queries.columns
+    names = {*selection.at("nodes"), *selection.at("edges", "node")} - _BESIDE - {"__typename", "members"}
+    if not names <= _PLAIN.keys():
+        return queries.columns
+    wanted = _LINKED | {_PLAIN[name] for name in names}
+    return [column for column in queries.columns if column.name in wanted]
 
 
 async def _member_users(memberships: "Sequence[TerritoryMembership]", context: Context) -> list[User | None]:
-    return await load_users([membership.user_key for membership in memberships], context)
+    return await load_users(values_of("user_key", memberships), context)
 
 
 async def _member_territories(memberships: "Sequence[TerritoryMembership]", context: Context) -> list[Territory | None]:
-    return await load_territories([membership.territory_key for membership in memberships], context)
+    return await load_territories(values_of("territory_key", memberships), context)
 
 
 @strawberry.type(description="A user's place in a territory.")
 @needs(Act.READ, Kind.MEMBERSHIP)
-class TerritoryMembership(Node):
+class TerritoryMembership(RowBacked, Node):
     """A row of territory_membership."""
 
     key: strawberry.Private[int]
@@ -214,19 +232,16 @@ class TerritoryMembership(Node):
     user: User | None = batched(_member_users, description="Who it is.")
     territory: Territory | None = batched(_member_territories, description="Where.")
 
-    @classmethod
-    def of(cls, row: Row[Any]) -> Self:
-        """The membership of a row."""
-        return cls(
-            id=encode_id("TerritoryMembership", row.id),
-            key=row.id,
-            territory_key=row.territory_id,
-            user_key=row.user_id,
-            role_in_territory=row.role_in_territory,
-            effective_from=row.effective_from,
-            effective_until=row.effective_until,
-            version=BigInt(row.version),
-        )
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "id": Reader("id", as_ids("TerritoryMembership")),
+        "key": Reader("id"),
+        "territory_key": Reader("territory_id"),
+        "user_key": Reader("user_id"),
+        "role_in_territory": Reader("role_in_territory"),
+        "effective_from": Reader("effective_from"),
+        "effective_until": Reader("effective_until"),
+        "version": Reader("version"),
+    }
 
 
 async def load_territories(ids: Sequence[int | None], context: Context) -> list[Territory | None]:
@@ -235,7 +250,8 @@ async def load_territories(ids: Sequence[int | None], context: Context) -> list[
     if not wanted:
         return [None] * len(ids)
     found = await queries.territories_by_id(await context.session(), context.viewer, wanted)
-    return [Territory.of(found[number]) if number in found else None for number in ids]
+    made = {number: Territory.of(row) for number, row in found.items()}
+    return [None if number is None else made.get(number) for number in ids]
 
 
 async def load_memberships(ids: Sequence[int | None], context: Context) -> list[TerritoryMembership | None]:
