@@ -1,14 +1,17 @@
 """Objects that are rows: read one by one and as columns, the same."""
 
-from collections import namedtuple
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from etm_graph.graphql.ids import encode_id
 from etm_graph.graphql.rows import Reader, RowBacked, as_ids, column_of, each, values_of
 
-Line = namedtuple("Line", ["id", "parent_id", "name"])
+
+class Line(NamedTuple):
+    id: int
+    parent_id: int | None
+    name: str
 
 
 class Thing(RowBacked):
