@@ -61,7 +61,17 @@ async def walk(asking: Asking, who: Principal, page: int) -> Walk:
             "Query.opportunity": f'id: "{account["opportunities"]["nodes"][0]["id"]}"',
             "Query.thread": f'id: "{draft["threads"]["nodes"][0]["id"]}"',
         },
-        {"ID": f'"{territory["id"]}"', "String": '"FY2026-Q1"', "Int": "1", "Date": '"2026-01-01"', "Boolean": "true"},
+        {
+            "ID": f'"{territory["id"]}"',
+            "String": '"FY2026-Q1"',
+            "Int": "1",
+            "Float": "1.5",
+            "BigInt": "1",
+            "Boolean": "true",
+            "Date": '"2026-01-01"',
+            "DateTime": '"2026-01-01T00:00:00Z"',
+            "Decimal": '"1.5"',
+        },
         page,
     )
 
@@ -82,6 +92,7 @@ async def test_every_field_is_answered_as_by_graphql_core_and_nothing_is_left_to
         document = parse(text)
         assert validate(SCHEMA._schema, document) == [], text
         mine, theirs = asking.context(who), asking.context(who)
+        theirs.now = mine.now
         found = await engine.execute(Request(document, text, context=mine))
         expected: Any = await execute(SCHEMA._schema, document, None, theirs)  # type: ignore[misc]  # it is awaitable
         await mine.release()
