@@ -6,7 +6,7 @@ BIN := .venv/Scripts
 endif
 ONLY ?=
 
-.PHONY: help run test clients lint types fmt schema bench clean
+.PHONY: help run soak test clients lint types fmt schema bench clean
 help: ## what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -39,6 +39,9 @@ fmt: .venv/.installed ## format
 
 schema: .venv/.installed ## write schema.graphql
 	@$(BIN)/etm-graph schema > schema.graphql
+
+soak: .venv/.installed ## kill real workers fifty times
+	@ETM_SOAK_ROUNDS=13 $(BIN)/python -m pytest -q tests/crash/test_killed_at_random.py
 
 bench: .venv/.installed ## all benchmarks, or one: make bench ONLY=name
 	@$(BIN)/python -m benchmarks $(ONLY)
