@@ -25,6 +25,7 @@ from etm_graph.features.crm.schema.roots import CrmMutation, CrmQuery
 from etm_graph.features.crm.schema.types import load_accounts, load_custom_fields, load_opportunities, load_users
 from etm_graph.features.editing.schema.rebasing import RebaseMutation
 from etm_graph.features.editing.schema.roots import EditingMutation
+from etm_graph.features.exchange.schema import ExportMutation
 from etm_graph.features.forecasts.schema.calendar import CalendarQuery
 from etm_graph.features.forecasts.schema.kinds import QuotaKindMutation, QuotaKindQuery, load_quota_kinds
 from etm_graph.features.forecasts.schema.live import ForecastSubscription
@@ -135,6 +136,7 @@ Mutation = merge_types(
         SayingMutation,
         WeightsMutation,
         ReportMutation,
+        ExportMutation,
         BalanceMutation,
         ModelMutation,
         TerritoryMutation,

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
 from etm_graph import wiring
@@ -25,6 +26,7 @@ from etm_graph.events.feed import Feed
 from etm_graph.events.hints import Hints
 from etm_graph.events.unit_of_work import Writer
 from etm_graph.events.watching import Watch
+from etm_graph.features.exchange.queries import find_download, pieces
 from etm_graph.graphql.context import Services
 from etm_graph.graphql.documents import BadManifest, TrustedDocuments, check_manifest, read_manifest
 from etm_graph.graphql.execution import Executor
@@ -200,6 +202,23 @@ def _health(process: Process, sockets: SocketEndpoint, streams: Streams, metrics
     ]
 
 
+def _downloads(process: Process) -> Route:
+    async def download(request: Request) -> Response:
+        number, expires = int(request.path_params["job"]), int(request.path_params["expires"])
+        async with process.database.read() as session:
+            found = await find_download(session, number, expires, request.path_params["signature"], datetime.now(UTC))
+        if found is None:
+            return JSONResponse({"error": "This link leads to nothing, was altered or has expired."}, 404)
+        headers = {
+            "content-length": str(found.size),
+            "content-disposition": f'attachment; filename="{found.name}"',
+            "cache-control": "private, no-store",
+        }
+        return StreamingResponse(pieces(process.database, number), headers=headers, media_type=found.media_type)
+
+    return Route("/exports/{job:int}/{expires:int}/{signature:str}", download)
+
+
 def make_app(settings: Settings, database_url: str, dev_secret: str | None = None) -> Starlette:
     """The application of one process on a migrated database.
 
@@ -228,6 +247,7 @@ def make_app(settings: Settings, database_url: str, dev_secret: str | None = Non
             Route("/graphql", HttpEndpoint(gateway, streams).answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             WebSocketRoute("/graphql", sockets.serve),
             Route("/download/{name}", DownloadEndpoint(gateway, wiring.DOWNLOADS).answer, methods=["GET"]),
+            _downloads(process),
             *_health(process, sockets, streams, metrics),
             *([ide.ROUTE] if gateway.ide else []),
         ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -34,6 +35,7 @@ from etm_graph.features.crm.service import (
     RatesChanged,
     UsersChanged,
 )
+from etm_graph.features.exchange.jobs import ExportJobs
 from etm_graph.features.forecasts.service import ForecastCube, carry_over, refuse_calendar_in_use
 from etm_graph.features.governance.service import note_users
 from etm_graph.features.models.queries import active_model_id, archived_at
@@ -185,8 +187,9 @@ def make_engines() -> Engines:
     return Engines(engine, make_reactions(engine))
 
 
+@lru_cache(maxsize=2)
 def make_cube(engine: Engine) -> ForecastCube:
-    """The forecasts of one process."""
+    """The forecasts of one process, the same for requests and jobs."""
     return ForecastCube(Copy(DEALS), engine)
 
 
@@ -199,7 +202,9 @@ def make_worker(
     on_event: Callable[[int, int], None] = lambda _job, _seq: None,
 ) -> Worker:
     """The worker of one process, with every kind of job."""
-    kinds = {**ActivationJobs(writer, engine, PREFLIGHT, _principal).kinds(), **CloneJobs(writer).kinds()}
+    activation = ActivationJobs(writer, engine, PREFLIGHT, _principal)
+    exports = ExportJobs(writer, engine, make_cube(engine))
+    kinds = {**activation.kinds(), **CloneJobs(writer).kinds(), **exports.kinds()}
     return Worker(database, kinds, lease_s=lease_s, on_event=on_event)
 
 
