@@ -11,7 +11,17 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import access, draft_impact, edit_rate, event_latency, fanout, hierarchy, preview_edit, preview_full
+from benchmarks import (
+    access,
+    draft_impact,
+    edit_rate,
+    event_latency,
+    fanout,
+    forecast_grid,
+    hierarchy,
+    preview_edit,
+    preview_full,
+)
 from benchmarks.harness import Company, Result, load_company, machine
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -28,6 +38,8 @@ BENCHMARKS: dict[str, Callable[[Company], Awaitable[Result]]] = {
     "access-decisions": access.measure_decisions,
     "access-list": access.measure_list,
     "access-recheck": access.measure_recheck,
+    "forecast-grid": forecast_grid.measure_grid,
+    "forecast-delta": forecast_grid.measure_delta,
 }
 
 
