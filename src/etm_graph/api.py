@@ -38,9 +38,16 @@ from etm_graph.features.governance.schema.keys import KeyMutation, KeyQuery
 from etm_graph.features.models.schema.jobs import JobMutation, JobQuery, JobSubscription, load_jobs
 from etm_graph.features.models.schema.roots import ModelMutation, ModelQuery, ModelSubscription
 from etm_graph.features.models.schema.types import load_models, load_types
+from etm_graph.features.notifications.schema.roots import (
+    NotificationMutation,
+    NotificationQuery,
+    NotificationSubscription,
+)
+from etm_graph.features.notifications.schema.types import load_notifications
 from etm_graph.features.presence.schema import PresenceMutation, PresenceSubscription
 from etm_graph.features.reports.schema.running import ReportMutation, ReportQuery, load_reports
 from etm_graph.features.reports.schema.weights import WeightsMutation, WeightsQuery, load_weights
+from etm_graph.features.reviews.schema.roots import ReviewMutation, ReviewQuery
 from etm_graph.features.rules.schema.roots import RuleMutation, RuleQuery
 from etm_graph.features.rules.schema.types import load_rules
 from etm_graph.features.scenarios.schema import ScenarioMutation
@@ -66,6 +73,7 @@ LOADERS: dict[str, BatchFunction] = {
     "CustomField": load_custom_fields,
     "Thread": load_threads,
     "Comment": load_comments,
+    "Notification": load_notifications,
     "Job": load_jobs,
     "User": load_users,
     "RoleGrant": load_grants,
@@ -113,6 +121,8 @@ Query = merge_types(
         TerritoryQuery,
         RuleQuery,
         ThreadQuery,
+        ReviewQuery,
+        NotificationQuery,
         ComparisonQuery,
         ExplainingQuery,
         JobQuery,
@@ -145,6 +155,8 @@ Mutation = merge_types(
         EditingMutation,
         RebaseMutation,
         PresenceMutation,
+        ReviewMutation,
+        NotificationMutation,
         ScenarioMutation,
         ActivationMutation,
         JobMutation,
@@ -159,6 +171,7 @@ Subscription = merge_types(
     (
         ModelSubscription,
         PresenceSubscription,
+        NotificationSubscription,
         ThreadSubscription,
         ForecastSubscription,
         ComparisonSubscription,

@@ -1,7 +1,7 @@
 """The ASGI application: what a process is made of, its routes, its start and its stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +65,7 @@ class Process:
     sealer: Sealer
     services: Services
     worker: Worker
+    background: Sequence[wiring.Background]
 
     async def start(self) -> None:
         """Begin to listen for hints and to poll."""
@@ -75,9 +76,13 @@ class Process:
         await self.feed.start()
         if self.settings.jobs_here:
             await self.worker.start()
+        for task in self.background:
+            await task.start()
 
     async def stop(self) -> None:
         """Stop everything and close the database."""
+        for task in self.background:
+            await task.stop()
         await self.worker.stop()
         await self.feed.stop()
         await self.sealer.stop()
@@ -147,8 +152,21 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     extras = dict(wiring.extras(engines.engine, worker))
     services = Services(settings, database, access, writer, feed, authenticator.refresh, extras)
     policy, sealer = PolicyWatch(access, folder, poll_s=settings.policy_poll_s), Sealer(database)
+    background = wiring.make_background(database, writer, settings)
     return Process(
-        settings, database, access, authenticator, writer, feed, hints, revocations, policy, sealer, services, worker
+        settings,
+        database,
+        access,
+        authenticator,
+        writer,
+        feed,
+        hints,
+        revocations,
+        policy,
+        sealer,
+        services,
+        worker,
+        background,
     )
 
 

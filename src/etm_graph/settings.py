@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     """Seconds between two `Checkpoint` items of a quiet stream."""
     head_poll_s: float = 1.0
     """Seconds between two looks at the heads of watched streams; repairs lost wake-ups."""
+    webhook_timeout_s: float = 10.0
+    """Seconds that a webhook's receiver has to answer."""
+    webhook_private_allowed: bool = False
+    """Whether webhooks may be sent to addresses that are not of the open internet, and by http."""
     drain_s: float = 10.0
     """Seconds that a stopping server gives open requests and sockets."""
     deleted_model_keep_days: float = 30.0

@@ -1,9 +1,9 @@
 """Who reacts to what, which engines and jobs a process has: the one file that knows everything."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 from sqlalchemy import Row
@@ -14,6 +14,7 @@ from etm_graph.analytics.copies import Copy, Delta, Source
 from etm_graph.analytics.preparing import column_of, prepare
 from etm_graph.core.access import Kind
 from etm_graph.core.anchors import Anchor, AnchorKind, AnchorPlace
+from etm_graph.core.approvals import load_policy
 from etm_graph.core.calendar import parse_period
 from etm_graph.core.criteria import DataType, FieldDef
 from etm_graph.core.lifecycle import ModelState
@@ -39,9 +40,11 @@ from etm_graph.features.exchange.jobs import ExportJobs
 from etm_graph.features.forecasts.service import ForecastCube, carry_over, refuse_calendar_in_use
 from etm_graph.features.governance.service import note_users
 from etm_graph.features.models.queries import active_model_id, archived_at
-from etm_graph.features.models.service import StateChanged
+from etm_graph.features.models.service import ModelActivating, StateChanged
+from etm_graph.features.notifications.jobs import Sender, Teller
 from etm_graph.features.presence.queries import Board
 from etm_graph.features.reports.service import refuse_effort_field
+from etm_graph.features.reviews.service import require_approved
 from etm_graph.features.rules import queries as rules
 from etm_graph.features.rules.service import refuse_field_in_use, unlink_deleted
 from etm_graph.features.scenarios.jobs import CloneJobs
@@ -52,6 +55,7 @@ from etm_graph.identity.authenticate import Directory, Subject
 from etm_graph.identity.principal import AuthMethod, Principal
 from etm_graph.jobs.queue import enqueue
 from etm_graph.jobs.worker import Worker
+from etm_graph.settings import Settings
 from etm_graph.transport.download import Maker
 
 
@@ -144,6 +148,10 @@ async def _reconvert(work: UnitOfWork, happening: RatesChanged) -> None:  # noqa
         await enqueue(work.session, RUN, {}, now=work.now, model_id=model_id, created_by=work.principal.user_id)
 
 
+async def _need_approvals(work: UnitOfWork, happening: ModelActivating) -> None:
+    await require_approved(work, happening.model, load_policy(work.access.folder))
+
+
 def make_reactions(engine: Engine) -> Reactions:
     """What follows from what, in the same transaction."""
 
@@ -163,6 +171,7 @@ def make_reactions(engine: Engine) -> Reactions:
 
     return {
         AccountsChanged: [reassign],
+        ModelActivating: [_need_approvals],
         OpportunitiesChanged: [realign],
         CustomFieldDeleting: [keep_field],
         TerritoriesDeleting: [release_deleted, unlink_deleted],
@@ -270,6 +279,30 @@ PREFLIGHT = Preflight.load(default_policy_folder(), CHECKS)
 
 DOWNLOADS: Mapping[str, Maker] = {"comparison": export_comparison}
 """What can be downloaded at /download/<name>."""
+
+
+class Background(Protocol):
+    """What a process does beside answering."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End."""
+
+
+def make_background(database: Database, writer: Writer, settings: Settings) -> Sequence[Background]:
+    """What a process does beside answering: telling people, and sending webhooks."""
+    every_s = settings.head_poll_s
+    return [
+        Teller(database, writer, every_s=every_s),
+        Sender(
+            database,
+            every_s=every_s,
+            timeout_s=settings.webhook_timeout_s,
+            private_allowed=settings.webhook_private_allowed,
+        ),
+    ]
 
 
 def extras(engine: Engine, worker: Worker) -> Mapping[type, Any]:

@@ -67,20 +67,20 @@ class Access:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.snapshot: PolicySnapshot = load_snapshot(folder)
         self.failure: str | None = None
 
     def pinned(self) -> "Access":
         """The policy as it is now, for one operation: a reload meanwhile does not reach it."""
         same: Access = object.__new__(type(self))
-        same._folder, same.snapshot, same.failure = self._folder, self.snapshot, self.failure
+        same.folder, same.snapshot, same.failure = self.folder, self.snapshot, self.failure
         return same
 
     def reload(self) -> bool:
         """Take a changed policy; False, with the old one kept, when the files are not fit."""
         try:
-            self.snapshot = load_snapshot(self._folder)
+            self.snapshot = load_snapshot(self.folder)
         except (BadPolicy, OSError) as error:
             self.failure = str(error)
             return False

@@ -135,3 +135,14 @@ async def last_change_set_of(session: ReadSession, stream_id: int, actor_id: int
         .limit(1)
     )
     return None if found is None else UUID(str(found))
+
+
+async def read_actors(session: ReadSession, stream_id: int, entities: Collection[EntityType]) -> set[int]:
+    """Who made changes of such entities in a stream."""
+    names = [entity.value for entity in entities]
+    rows = await session.rows(
+        select(change.c.actor_id)
+        .distinct()
+        .where(change.c.stream_id == stream_id, change.c.entity_type.in_(names), change.c.actor_id.is_not(None))
+    )
+    return {row.actor_id for row in rows}

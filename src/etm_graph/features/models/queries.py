@@ -231,6 +231,13 @@ async def type_names(session: ReadSession) -> dict[int, str]:
     return {row.id: row.developer_name for row in await session.rows(select(territory_type))}
 
 
+async def model_for_system(session: ReadSession, model_id: int) -> Row[Any] | None:
+    """A model's id, names, state and creator, whoever asks."""
+    columns = territory_model.c
+    statement = select(columns.id, columns.name, columns.developer_name, columns.state, columns.created_by)
+    return await session.row(statement.where(columns.id == model_id))
+
+
 async def base_of_model(session: ReadSession, model_id: int) -> tuple[int | None, int]:
     """The model that a draft was cloned from or last rebased on, and where that one's structure stood then."""
     columns = territory_model.c

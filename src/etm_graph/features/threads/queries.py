@@ -276,3 +276,26 @@ async def places_of_comments(session: ReadSession, ids: Collection[int]) -> Sequ
         .join(thread, thread.c.id == comment.c.thread_id)
         .where(comment.c.id.in_(ids))
     )
+
+
+async def comment_for_system(session: ReadSession, comment_id: int) -> Row[Any] | None:
+    """A comment that stands, with its thread's subject and anchor_label, whoever asks."""
+    return await session.row(
+        select(comment.c.id, comment.c.thread_id, thread.c.subject, thread.c.anchor_label)
+        .join(thread, thread.c.id == comment.c.thread_id)
+        .where(comment.c.id == comment_id, comment.c.deleted_at.is_(None))
+    )
+
+
+async def mentioned_by(session: ReadSession, comment_id: int, seq: int) -> Sequence[int]:
+    """Whom a change of a comment began to mention, whoever asks."""
+    columns = comment_mention.c
+    statement = select(columns.user_id).where(columns.comment_id == comment_id, columns.seq == seq)
+    return [row.user_id for row in await session.rows(statement.order_by(columns.user_id))]
+
+
+async def followers_of(session: ReadSession, thread_id: int) -> Sequence[int]:
+    """Who follows a thread, whoever asks."""
+    columns = thread_follow.c
+    statement = select(columns.user_id).where(columns.thread_id == thread_id, columns.following)
+    return [row.user_id for row in await session.rows(statement.order_by(columns.user_id))]

@@ -73,6 +73,7 @@ async def request_activation(
     await _require_one_active(work, expected.active_id, archive_current=expected.archive_current)
     if examination is not None:
         _require_clear(examination, expected)
+    await work.announce(models.ModelActivating(model))
     await models.change_state(work, model, ModelState.ACTIVATING)
     arguments = {"archive_id": expected.active_id, "structure_head": head}
     return await _start(work, ACTIVATE, model_id, arguments)

@@ -74,3 +74,10 @@ async def account_names(session: ReadSession, ids: Collection[int]) -> dict[int,
     """Names of accounts by id, whoever asks; unknown ids are absent."""
     rows = await session.rows(select(account.c.id, account.c.name).where(account.c.id.in_(ids)))
     return {row.id: row.name for row in rows}
+
+
+async def accounts_owned_by(session: ReadSession, user_id: int) -> Sequence[Row[Any]]:
+    """Id and name of the accounts that somebody owns, by name."""
+    columns = account.c
+    statement = select(columns.id, columns.name).where(columns.owner_id == user_id)
+    return await session.rows(statement.order_by(columns.name, columns.id))

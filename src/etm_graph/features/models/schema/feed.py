@@ -298,20 +298,22 @@ async def _start(context: Context, model_id: int) -> _Reader:
     return _Reader(context, model_id, ModelState(row.state), row.created_by)
 
 
-def _position(follower: Follower, after: str | None) -> int | ResyncRequired:
+def start_position(follower: Follower, after: str | None) -> int | ResyncRequired:
+    """The number that a cursor stands after (the head without one), or why it cannot be resumed."""
     head = follower.head
     if after is None:
         return head.head
     try:
         seq = decode_cursor(head.epoch, head.stream_id, after)
     except ResyncNeeded:
-        return _resync(ResyncReason.BAD_CURSOR, head)
+        return resync(ResyncReason.BAD_CURSOR, head)
     if seq < head.floor:
-        return _resync(ResyncReason.TRIMMED, head)
+        return resync(ResyncReason.TRIMMED, head)
     return seq
 
 
-def _resync(reason: ResyncReason, head: StreamHead) -> ResyncRequired:
+def resync(reason: ResyncReason, head: StreamHead) -> ResyncRequired:
+    """The end of a stream that cannot go on."""
     return ResyncRequired(reason=reason, floor=BigInt(head.floor), head=BigInt(head.head))
 
 
@@ -327,7 +329,7 @@ async def follow_model(
     """
     reader = await _start(context, model_id)
     async with context.services.feed.follow(model_id) as follower:
-        position = _position(follower, after)
+        position = start_position(follower, after)
         if isinstance(position, ResyncRequired):
             yield position
             return
@@ -338,7 +340,7 @@ async def follow_model(
             batch = await follower.after(reader.seq, timeout_s=context.services.settings.checkpoint_interval_s)
             await reader.recheck()
             if batch.head.epoch != reader.epoch:
-                yield _resync(ResyncReason.EPOCH_CHANGED, batch.head)
+                yield resync(ResyncReason.EPOCH_CHANGED, batch.head)
                 return
             for item in reader.tell(batch, wanted):
                 yield item

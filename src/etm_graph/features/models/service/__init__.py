@@ -10,6 +10,7 @@ from etm_graph.features.models.service.drafts import (
     write_priority,
 )
 from etm_graph.features.models.service.editing import (
+    ModelActivating,
     ModelHead,
     StateChanged,
     apply_edit,
@@ -17,17 +18,20 @@ from etm_graph.features.models.service.editing import (
     change_state,
     lock_for_system,
     lock_model,
+    may_as,
     note_reason,
     note_run,
     require_planning,
     require_same_version,
     require_unchanged,
+    roles_as,
     viewer_of,
 )
 from etm_graph.features.models.service.jobs import cancel_job, retry_job
 from etm_graph.features.models.service.types import create_type, delete_type, update_type
 
 __all__ = [
+    "ModelActivating",
     "ModelHead",
     "StateChanged",
     "apply_edit",
@@ -40,6 +44,7 @@ __all__ = [
     "delete_type",
     "lock_for_system",
     "lock_model",
+    "may_as",
     "note_base",
     "note_reason",
     "note_run",
@@ -47,6 +52,7 @@ __all__ = [
     "require_same_version",
     "require_unchanged",
     "retry_job",
+    "roles_as",
     "set_type_priority",
     "update_model",
     "update_type",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Table, select, update
 
 from etm_graph.access.viewer import Viewer
-from etm_graph.core.access import ORGANISATION_PATH, Act, Kind, StateGroup
+from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind, Role, StateGroup
 from etm_graph.core.changes import ChangeDraft, ChangeKind, EntityType, logged
 from etm_graph.core.edits import merge_edit
 from etm_graph.core.errors import Conflict, Invalid, NotFound, WrongState
@@ -15,6 +15,7 @@ from etm_graph.core.lifecycle import GROUP_OF, ModelState, require_transition
 from etm_graph.events.log import read_changes_since
 from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.models.tables import territory_model
+from etm_graph.identity.principal import AuthMethod, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,4 +213,31 @@ async def note_run(work: UnitOfWork, model: ModelHead) -> None:
     seq = work.record(model.id, draft)
     await work.session.execute(
         update(territory_model).where(territory_model.c.id == model.id).values(last_run_at=work.now, version=seq)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelActivating:
+    """Somebody is about to begin to activate a locked draft; whoever has something against it raises."""
+
+    model: ModelHead
+
+
+def _somebody(user_id: int, grants: tuple[Grant, ...]) -> Principal:
+    return Principal(user_id, "", grants, suspended=False, method=AuthMethod.SYSTEM)
+
+
+def may_as(
+    work: UnitOfWork, model: ModelHead, user_id: int, grants: tuple[Grant, ...], act: Act, kind: Kind, path: str
+) -> bool:
+    """Whether somebody else may do this in the locked model now."""
+    viewer = Viewer(work.access, _somebody(user_id, grants), work.now)
+    own = model.created_by == user_id
+    return viewer.may(act, kind, state=model.group, model_id=model.id, path=path, own=own)
+
+
+def roles_as(work: UnitOfWork, model: ModelHead, user_id: int, grants: tuple[Grant, ...]) -> frozenset[Role]:
+    """The roles that somebody else has for the whole of the locked model now."""
+    return work.access.roles_covering(
+        _somebody(user_id, grants), Act.APPROVE, Kind.REVIEW, model_id=model.id, path=ORGANISATION_PATH, now=work.now
     )

@@ -6,7 +6,6 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from etm_graph.access.grants import load_grants_of
-from etm_graph.access.viewer import Viewer
 from etm_graph.core.access import ORGANISATION_PATH, Act, Grant, Kind
 from etm_graph.core.errors import Invalid
 from etm_graph.core.markup import MENTIONS_MAX, mentions
@@ -14,19 +13,15 @@ from etm_graph.events.unit_of_work import UnitOfWork
 from etm_graph.features.crm.queries import users_named
 from etm_graph.features.models import service as models
 from etm_graph.features.threads.tables import comment_mention, thread_follow
-from etm_graph.identity.principal import AuthMethod, Principal
 
 
 def may_read(
-    work: UnitOfWork, model: models.ModelHead, user_id: int, name: str, grants: tuple[Grant, ...], path: str | None
+    work: UnitOfWork, model: models.ModelHead, user_id: int, grants: tuple[Grant, ...], path: str | None
 ) -> bool:
     """Whether somebody else may read what is said in a locked model at a path."""
-    principal = Principal(user_id, name, grants, suspended=False, method=AuthMethod.SYSTEM)
-    viewer = Viewer(work.access, principal, work.now)
-    own = model.created_by == user_id
     place = path or ORGANISATION_PATH
-    return viewer.may(Act.READ, Kind.MODEL, state=model.group, model_id=model.id, own=own) and viewer.may(
-        Act.READ, Kind.THREAD, state=model.group, model_id=model.id, path=place
+    return models.may_as(work, model, user_id, grants, Act.READ, Kind.MODEL, ORGANISATION_PATH) and models.may_as(
+        work, model, user_id, grants, Act.READ, Kind.THREAD, place
     )
 
 
@@ -48,7 +43,7 @@ async def note_mentions(
         if name not in found
         or found[name].suspended
         or not found[name].active
-        or not may_read(work, model, found[name].id, name, grants.get(found[name].id, ()), path)
+        or not may_read(work, model, found[name].id, grants.get(found[name].id, ()), path)
     ]
     if unreachable:
         listed = ", ".join(f"@{name}" for name in unreachable)

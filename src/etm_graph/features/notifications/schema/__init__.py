@@ -1,0 +1,1 @@
+"""The GraphQL of inboxes and webhooks."""

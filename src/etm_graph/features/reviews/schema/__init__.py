@@ -1,0 +1,1 @@
+"""The GraphQL of reviews and challenges."""
