@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def _create_first() -> None:
     op.create_table(
         "inbox_cursor",
         sa.Column("stream_id", sa.BigInteger(), nullable=False),
@@ -59,6 +59,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_challenge_account_id"), "challenge", ["account_id"], unique=False)
     op.create_index(op.f("ix_challenge_filed_by"), "challenge", ["filed_by"], unique=False)
     op.create_index(op.f("ix_challenge_model_id"), "challenge", ["model_id"], unique=False)
+
+
+def _create_second() -> None:
     op.create_table(
         "notification",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -104,6 +107,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
     )
     op.create_index(op.f("ix_review_model_id"), "review", ["model_id"], unique=False)
+
+
+def _create_third() -> None:
     op.create_table(
         "webhook_delivery",
         sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
@@ -148,6 +154,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_review_decision_model_id"), "review_decision", ["model_id"], unique=False)
     op.create_index(op.f("ix_review_decision_review_id"), "review_decision", ["review_id"], unique=False)
+
+
+def _create_fourth() -> None:
     op.create_table(
         "territory_follow",
         sa.Column("user_id", sa.BigInteger(), nullable=False),
@@ -159,6 +168,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "territory_id", name=op.f("pk_territory_follow")),
     )
     op.create_index(op.f("ix_territory_follow_territory_id"), "territory_follow", ["territory_id"], unique=False)
+
+
+def upgrade() -> None:
+    _create_first()
+    _create_second()
+    _create_third()
+    _create_fourth()
 
 
 def downgrade() -> None:
