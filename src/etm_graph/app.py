@@ -107,6 +107,11 @@ def token_config(settings: Settings, dev_secret: str | None) -> TokenConfig:
     )
 
 
+def _authenticator(settings: Settings, dev_secret: str | None, database: Database, writer: Writer) -> Authenticator:
+    verifier = TokenVerifier(token_config(settings, dev_secret))
+    return Authenticator(verifier, wiring.DIRECTORY, database.read, make_sign_in(settings, database, writer))
+
+
 def make_process(settings: Settings, database_url: str, dev_secret: str | None) -> Process:
     """Put a process together; nothing runs yet."""
     database = open_database(
@@ -136,12 +141,7 @@ def make_process(settings: Settings, database_url: str, dev_secret: str | None) 
     hints = Hints(database.url, on_hint)
     engines = wiring.make_engines()
     writer = Writer(database, access, engines.reactions, hints.send)
-    authenticator = Authenticator(
-        TokenVerifier(token_config(settings, dev_secret)),
-        wiring.DIRECTORY,
-        database.read,
-        make_sign_in(settings, database, writer),
-    )
+    authenticator = _authenticator(settings, dev_secret, database, writer)
     worker = wiring.make_worker(
         database,
         writer,
