@@ -11,7 +11,8 @@ import pytest
 from tests.e2e.servers import Client, Server, token
 
 WAITING = """SELECT count(*) FROM pg_stat_activity
-  WHERE datname = current_database() AND application_name = 'etm-graph' AND state = 'active' AND wait_event_type = 'Lock'"""
+  WHERE datname = current_database() AND application_name = 'etm-graph' AND state = 'active' AND wait_event_type = 'Lock'
+  AND query ~ $1"""
 CREATE = 'mutation { territoryModelCreate(input: {developerName: "M", name: "M"}) { territoryModel { id } } }'
 
 
@@ -81,28 +82,33 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def waiting(watcher: asyncpg.Connection, expected: int) -> None:
-    """Wait until so many of the server's statements wait for a lock; fails after 4.5 seconds."""
+async def waiting(watcher: asyncpg.Connection, pattern: str, expected: int) -> None:
+    """Wait until so many of the server's statements like the pattern wait for a lock; fails after 4.5 seconds."""
     async with asyncio.timeout(4.5):  # the server's lock_timeout is 5 s
-        while await watcher.fetchval(WAITING) != expected:  # noqa: ASYNC110 - the database sends no event
+        while await watcher.fetchval(WAITING, pattern) != expected:  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["query", "mutation"])
 async def test_a_timeout_cancels_the_statement_in_the_database(shared: tuple[Server, str], *, write: bool) -> None:
     server, database_url = shared
-    table, document = ("stream", CREATE) if write else ("territory_model", "{ territoryModels { totalCount } }")
+    table, document, statement = (
+        # Followers of streams read its table, too.
+        ("stream", CREATE, "INSERT INTO stream")
+        if write
+        else ("territory_model", "{ territoryModels { totalCount } }", "^SELECT territory_model")
+    )
     async with asking(server, "third") as client, connected(database_url) as holder, connected(database_url) as watcher:
         async with holder.transaction():
             await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             asked = asyncio.create_task(client.post("/graphql", json={"query": document}))
-            await waiting(watcher, expected=1)
+            await waiting(watcher, statement, expected=1)
             answer = await asked
             assert (answer.status_code, extensions(answer)) == (
                 503,
                 {"code": "TIMEOUT", "limit": "operation_timeout_s", "value": 1.0},
             )
-            await waiting(watcher, expected=0)
+            await waiting(watcher, statement, expected=0)
         after = await client.post("/graphql", json={"query": "{ territoryModels { totalCount } }"})
         assert after.json() == {"data": {"territoryModels": {"totalCount": 0}}}
 

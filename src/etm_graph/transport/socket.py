@@ -131,7 +131,8 @@ class _Connection:
             "subscribe": self._subscribe,
             "complete": self._complete,
         }
-        handler = handlers.get(message.get("type"))
+        kind = message.get("type")
+        handler = handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
             raise _Close(INVALID, "Unknown message type")
         await handler(message)
