@@ -60,7 +60,8 @@ def planner(kind: Kind, state: StateGroup, act: Act, own: bool) -> bool:
     if state is S.PLANNING:
         drafts = kind is K.MODEL and (act in {A.CREATE, A.UPDATE, A.SUBMIT, A.RUN} or (act is A.DELETE and own))
         reviews = kind is K.REVIEW and act in {A.CREATE, A.SUBMIT}
-        return drafts or reviews or edits_structure(kind, act) or discusses(kind, act, own)
+        quotas = kind is K.FORECAST and act in EDIT
+        return quotas or drafts or reviews or edits_structure(kind, act) or discusses(kind, act, own)
     return state is S.ACTIVE and discusses(kind, act, own)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.features.comparisons.company import EXECUTOR, Company, make_company
 from etm_graph.core.access import Grant, Role
 from etm_graph.core.lifecycle import ModelState
 from etm_graph.db.sessions import Database
+from etm_graph.features.activation.service import Fate, Fates, request_deletion
 from etm_graph.features.alignment import service as alignment
 from etm_graph.features.comparisons.service import Impacts
 from etm_graph.features.crm.service import update_account
@@ -22,6 +24,7 @@ from etm_graph.graphql.context import Context
 from etm_graph.graphql.execution import Answer, Operation
 from etm_graph.graphql.ids import encode_id
 from etm_graph.identity.principal import Principal
+from etm_graph.jobs.worker import Worker
 
 FOLLOW = """subscription($m: ID!) { draftImpact(modelId: $m) {
   isSnapshot sequence activeModel { developerName }
@@ -212,5 +215,6 @@ async def test_a_draft_that_is_deleted_ends_with_not_found(company: Company) -> 
     async with watching(company) as watched:
         await watched.event()
         async with company.world.writer.unit_of_work(company.planner) as work:
-            await models.delete_model(work, company.draft)
+            await request_deletion(work, company.draft, Fates(decisions=Fate.DELETE), timedelta(0))
+        await company.services.get(Worker).run_one()
         assert (await watched.body())["errors"][0]["extensions"]["code"] == "NOT_FOUND"

@@ -272,7 +272,7 @@ async def test_a_year_adds_up_the_adjustments_of_its_quarters_and_a_month_has_no
         ("emma", "DE", {"n": "x" * 256}, "INVALID"),
         ("emma", "DE", {"p": "FY2026"}, "INVALID"),
         ("emma", "DE", {"p": "FY2026-Q7"}, "INVALID"),
-        ("rolf", "World", {"o": True}, "FORBIDDEN"),
+        ("rolf", "World", {"o": True}, "NOT_FOUND"),
     ],
 )
 async def test_adjustments_by_somebody_else_or_of_something_else_are_refused(

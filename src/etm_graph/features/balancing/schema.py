@@ -277,7 +277,8 @@ class BalanceQuery:
         context = info.context
         sources = await sources_of(context, decode_optional_id(model_id, "TerritoryModel", field="modelId"))
         found = await service.history(sources, context.viewer, moments)
-        return [BalancePoint(at=at, measures=BalanceMeasures.of(item)) for at, item in zip(moments, found, strict=True)]
+        told = zip(moments, found, strict=True) if found else ()
+        return [BalancePoint(at=at, measures=BalanceMeasures.of(item)) for at, item in told]
 
 
 def _wishes(moves: Sequence[BalanceMoveInput]) -> list[MoveWish]:

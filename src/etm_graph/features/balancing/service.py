@@ -207,9 +207,14 @@ async def apply_moves(work: UnitOfWork, engine: Engine, model_id: int, wishes: S
 
 
 async def history(sources: Sources, viewer: Viewer, moments: Sequence[datetime]) -> list[Evenness]:
-    """How even accounts and their revenue were at earlier moments: who was assigned then, at today's amounts."""
+    """How even accounts and their revenue were at earlier moments: who was assigned then, at today's amounts.
+
+    Nothing for who may see the money of no territory.
+    """
     balance = await balance_of(sources, viewer)
     known = {territory.id: place for place, territory in enumerate(balance.territories)}
+    if not known:
+        return []
     weights = await weights_of(sources.session, sources.model_id)
     revenue = dict((await rows.accounts(sources.session)).select("account_id", "revenue").iter_rows())
     standing = await _standing(sources.session, sources.model_id)

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import strawberry
 from strawberry.types import Info
 
-from etm_graph.core.access import Act, Kind
+from etm_graph.core.access import ORGANISATION_PATH, Act, Kind
 from etm_graph.core.changes import CRM_STREAM
 from etm_graph.core.errors import Forbidden, NotFound
 from etm_graph.events.feed import Follower
@@ -93,6 +93,8 @@ async def _look(
     view = await view_of(context, model, [period], None, DEFAULT_KIND)
     tree = view.grid.tree
     first, last = 0, len(tree.ids)
+    if root_id is None and not any(may(context, Act.READ, model, path) for path in tree.paths or [ORGANISATION_PATH]):
+        raise Forbidden("You may not read this forecast.")
     if root_id is not None:
         if root_id not in tree.place_of:
             raise NotFound("There is no such territory in this model.", field=["territoryId"])

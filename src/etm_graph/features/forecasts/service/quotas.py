@@ -68,12 +68,17 @@ async def _require_known(work: UnitOfWork, wishes: Sequence[Wish]) -> None:
             raise Invalid("A quota is from 0 to below 10^18.", field=["amount"])
 
 
+def _sees(work: UnitOfWork, model: models.ModelHead, path: str) -> bool:
+    viewer = models.viewer_of(work)
+    return viewer.may(Act.READ, Kind.TERRITORY, state=model.group, model_id=model.id, path=path)
+
+
 async def _places(
     work: UnitOfWork, model: models.ModelHead, wishes: Sequence[Wish], act: Act
 ) -> Mapping[int, Row[Any]]:
     found = {row.id: row for row in await territories.places_of(work.session, {wish.territory_id for wish in wishes})}
     for number in sorted({wish.territory_id for wish in wishes}):
-        if number not in found or found[number].model_id != model.id:
+        if number not in found or found[number].model_id != model.id or not _sees(work, model, found[number].path):
             raise NotFound("There is no such territory in this model.", field=["territoryId"])
         models.authorise(work, model, act, Kind.FORECAST, found[number].path)
     return found

@@ -8,13 +8,16 @@ from sqlalchemy import Row
 from etm_graph.core.access import Act, Kind
 from etm_graph.core.errors import NotFound, WrongState
 from etm_graph.events.unit_of_work import UnitOfWork
-from etm_graph.features.models.service.editing import authorise, lock_model, viewer_of
+from etm_graph.features.models.service.editing import lock_model, viewer_of
 from etm_graph.jobs.queue import OPEN, Job, JobState, cancel, read_jobs
 from etm_graph.jobs.worker import JobKind
 
 
 async def _locate(work: UnitOfWork, kinds: Mapping[str, JobKind], job_id: int) -> tuple[JobKind, Row[Any]]:
-    """A job that the principal may stop and repeat: who may do the same to its model. Raises `NotFound`, `Forbidden`."""
+    """A job that the principal may stop and repeat: who may do the same to its model, or who runs jobs.
+
+    Raises `NotFound`, `Forbidden`.
+    """
     missing = NotFound("There is no such job.", field=["id"])
     row = (await read_jobs(work.session, [job_id])).get(job_id)
     if row is None or row.kind not in kinds:
@@ -28,8 +31,9 @@ async def _locate(work: UnitOfWork, kinds: Mapping[str, JobKind], job_id: int) -
             viewer_of(work).require(Act.UPDATE, Kind.ORGANISATION)
         return kind, row
     model = await lock_model(work, row.model_id)
-    if not own:
-        authorise(work, model, kind.act, Kind.MODEL)
+    viewer = viewer_of(work)
+    if not own and not viewer.may(kind.act, Kind.MODEL, state=model.group, model_id=model.id):
+        viewer.require(Act.RUN, Kind.JOB)
     return kind, row
 
 

@@ -25,7 +25,7 @@ from etm_graph.features.reports.service import Comparison, Definition, Filter, S
 from etm_graph.features.reports.service.definitions import CATALOGUE
 from etm_graph.graphql.batching import batched
 from etm_graph.graphql.context import Context
-from etm_graph.graphql.declaring import needs
+from etm_graph.graphql.declaring import needs, open_to_callers
 from etm_graph.graphql.enums import describe
 from etm_graph.graphql.ids import Node, decode_id, decode_optional_id, encode_id
 from etm_graph.graphql.mutations import UserError, mutate
@@ -101,7 +101,7 @@ def definition_of(source: ReportDefinitionInput) -> Definition:
 
 
 @strawberry.type(description="What can be asked about a subject.")
-@needs(Act.READ, Kind.REPORT)
+@open_to_callers("what reports can be about is the same for everybody and says nothing of the company")
 class ReportSubjectFields:
     """An entry of the catalogue."""
 
@@ -236,7 +236,7 @@ class ReportQuery:
     """Root fields of reports."""
 
     @strawberry.field(description="What reports can be about, group by and measure.")
-    @needs(Act.READ, Kind.REPORT)
+    @open_to_callers("what reports can be about is the same for everybody and says nothing of the company")
     async def report_subjects(self) -> list[ReportSubjectFields]:
         """The catalogue."""
         return [
