@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from etm_graph.core.errors import Invalid
@@ -16,6 +16,7 @@ rates = st.decimals("0.0000000001", 9_999_999_999, places=10)
 
 
 @given(cents, rates)
+@example(19538120653134247152, Decimal("976906032.6566146213"))
 def test_a_conversion_is_the_exact_product_half_even_to_the_cent(amount: int, rate: Decimal) -> None:
     exact = Fraction(amount, 100) * Fraction(rate) * 100
     floor = exact.numerator // exact.denominator

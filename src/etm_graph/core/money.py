@@ -4,23 +4,25 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from etm_graph.core.errors import Invalid
 
 CENT = Decimal("0.01")
 DIGITS = 60
 """Enough for the product of any amount and any rate."""
+EXACT = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
+"""The default context keeps 28 digits and would round an amount's scale away."""
 
 
 def from_cents(cents: int) -> Decimal:
     """The amount of whole cents."""
-    return Decimal(cents).scaleb(-2)
+    return EXACT.scaleb(Decimal(cents), -2)
 
 
 def to_cents(amount: Decimal) -> int:
     """The whole cents of an amount that has no more than two places."""
-    return int(amount.scaleb(2).to_integral_exact(ROUND_HALF_EVEN))
+    return int(EXACT.to_integral_exact(EXACT.scaleb(amount, 2)))
 
 
 def convert(amount: Decimal, rate: Decimal) -> Decimal:
