@@ -34,6 +34,9 @@ async def serving(company: Company) -> AsyncIterator[str]:
         "ETM_DATA_DIR": str(company.folder),
         "ETM_DEV_SECRET": SECRET,
         "ETM_PORT": str(port),
+        # Pages of 200 at five levels are reckoned dear before they are known to be short; here their speed counts.
+        "ETM_OPERATION_COST_MAX": "1000000000000",
+        "ETM_BUDGET_COST_PER_S": "0",
     }
     with (company.folder / f"server-{port}.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - started once
