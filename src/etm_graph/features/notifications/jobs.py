@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ async def resolve_host(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class _Repeating:
+class _Repeating(ABC):
     """Does something again and again until it is stopped."""
 
     def __init__(self, name: str, every_s: float) -> None:
@@ -49,9 +50,9 @@ class _Repeating:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    @abstractmethod
     async def once(self) -> bool:
         """One round; True when there may be more to do at once."""
-        raise NotImplementedError
 
     async def _run(self) -> None:
         while True:

@@ -98,19 +98,12 @@ class Assignments:
     @cached_property
     def pairs(self) -> pl.DataFrame:
         """object_id, territory_id, manual, by_rule, rule_ids of every pair."""
-        return self._frame(np.arange(self.count))
+        return frame_of(self.snapshot, self.territories.ids, self.settled)
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
         """account_id, territory_id (null at a tie), reason of every account that has a territory."""
         return decisions_frame(self.snapshot.ids(self.decided.rows), self.decided, self.territories)
-
-    def of_territory(self, territory_id: int) -> pl.DataFrame:
-        """A territory's pairs, by object."""
-        places = np.flatnonzero(self.territories.ids == territory_id)
-        if not len(places):
-            return self._frame(places)
-        return self._frame(np.flatnonzero(self.settled.places == places[0])).sort("object_id")
 
     def page_of(self, territory_id: int, after_id: int, size: int) -> tuple[list[AssignedRow], bool]:
         """A territory's pairs of objects after an id, by object, and whether there are more."""
@@ -131,17 +124,6 @@ class Assignments:
         start = int(np.flatnonzero(ids == territory_id)[0])
         later = np.flatnonzero(depths[start + 1 :] <= depths[start])
         return ids[start : start + 1 + int(later[0]) if len(later) else None].tolist()  # type: ignore[no-any-return]  # ids
-
-    def of_rows(self, rows: np.ndarray) -> pl.DataFrame:
-        """The pairs of some rows of the snapshot."""
-        return self._frame(np.flatnonzero(np.isin(self.settled.rows, rows)))
-
-    def _frame(self, chosen: np.ndarray) -> pl.DataFrame:
-        found = self.settled
-        part = Settled(
-            found.pairs[chosen], found.manual[chosen], found.by_rule[chosen], found.cause[chosen], found.causes
-        )
-        return frame_of(self.snapshot, self.territories.ids, part)
 
     def sums(self, pipeline: np.ndarray) -> Mapping[int, Sums]:
         """Each territory's sums, by territory. pipeline: open pipeline by row."""

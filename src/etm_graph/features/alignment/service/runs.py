@@ -1,9 +1,8 @@
 """Runs: bringing a model's stored assignments and alignment up to its rules and the CRM."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import polars as pl
 from sqlalchemy import text
@@ -37,15 +36,6 @@ class RunScope:
 
     territory_id: int | None = None
     changed_since: int | None = None
-
-    def to_arguments(self) -> Mapping[str, int | None]:
-        """As a job carries it."""
-        return {"territory_id": self.territory_id, "changed_since": self.changed_since}
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, int | None]) -> Self:
-        """What a job carries."""
-        return cls(arguments.get("territory_id"), arguments.get("changed_since"))
 
 
 EVERYTHING = RunScope()
